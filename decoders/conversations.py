@@ -1,0 +1,161 @@
+"""What needs memory between frames: stream numbers, relative sequence numbers, completeness.
+
+Rules: Wireshark semantics 2 (streams). A conversation is two ends, address and port each, in either
+order, and nothing else: not VLAN, not PPPoE session, not interface. TCP analysis stands in
+:mod:`decoders.tcp_analysis`.
+"""
+
+from __future__ import annotations
+
+from decoders.row import NOTE, SEQUENCE, Address, Datagram, Row, Segment
+from decoders.tcp_analysis import Analysis, Flow, analyse, show
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+
+SYN_SEEN, SYNACK_SEEN, ACK_SEEN, DATA_SEEN, FIN_SEEN, RST_SEEN = 1, 2, 4, 8, 16, 32
+"""Bits of ``tcp.completeness``."""
+
+MODULUS = 1 << 32
+
+End = tuple[Address, int]
+
+
+class Conversation:
+    """A TCP conversation: two flows, one for each direction."""
+
+    __slots__ = ("analysis", "completeness", "first_rtt", "flows", "number", "syn_time")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.completeness = 0
+        self.flows = (Flow(), Flow())
+        self.analysis = Analysis()
+
+
+class Conversations:
+    """Numbers the conversations of one capture; feed it every row once, in file order."""
+
+    def __init__(self) -> None:
+        self._tcp: dict[tuple[End, End], Conversation] = {}
+        self._tcp_count = 0
+        self._udp: dict[tuple[End, End], int] = {}
+
+    def annotate(self, row: Row) -> None:
+        """Add ``tcp.stream``, ``udp.stream`` and what depends on them to a row."""
+        for header in row.transport:
+            before = row.quote() if header.quoted else None
+            if isinstance(header, Segment):
+                self._segment(row, header)
+            else:
+                self._datagram(row, header)
+            if before is not None:
+                row.unquote(before)
+
+    def _datagram(self, row: Row, header: Datagram) -> None:
+        key = _key((header.src, header.srcport), (header.dst, header.dstport))[0]
+        row.put("udp.stream", self._udp.setdefault(key, len(self._udp)))
+
+    def _segment(self, row: Row, segment: Segment) -> None:
+        key, reverse = _key((segment.src, segment.srcport), (segment.dst, segment.dstport))
+        conversation = self._tcp.get(key)
+        created = conversation is None
+        if conversation is None:
+            conversation = self._open(key)
+        completeness = conversation.completeness
+        forward = conversation.flows[reverse]
+        reused = False
+        if segment.flags & (SYN | ACK) == SYN and forward.base is not None:
+            if segment.seq != forward.base:
+                conversation, reused = self._open(key), True
+            else:
+                forward.next = forward.maxack
+        elif segment.flags & (SYN | ACK) == SYN | ACK and forward.base is not None:
+            reused = segment.seq != forward.base
+            if reused and not segment.quoted:
+                forward.base = segment.seq
+        forward, backward = conversation.flows[reverse], conversation.flows[1 - reverse]
+        if key[0] == key[1]:
+            backward = forward
+        if not segment.quoted:
+            _set_bases(segment, forward, backward)
+        row.put("tcp.stream", conversation.number)
+        row.put("tcp.completeness", completeness)
+        _complete(conversation, segment, created)
+        self._numbers(row, segment, forward, backward)
+        self._analyse(row, segment, conversation, (forward, backward), reused)
+
+    def _open(self, key: tuple[End, End]) -> Conversation:
+        conversation = Conversation(self._tcp_count)
+        self._tcp[key] = conversation
+        self._tcp_count += 1
+        return conversation
+
+    def _numbers(self, row: Row, segment: Segment, forward: Flow, backward: Flow) -> None:
+        """Relative numbers (semantics 2.1 rule 9); an ICMP error shows raw ones."""
+        if segment.quoted or "tcp.flags" not in row.own:
+            return
+        seq = (segment.seq - (forward.base or 0)) % MODULUS
+        row.put("tcp.seq", seq)
+        ack = segment.ack
+        if segment.flags & ACK:
+            ack = (ack - (backward.base or 0)) % MODULUS
+        row.put("tcp.ack", ack)
+        if segment.length is not None:
+            extra = 1 if segment.flags & (SYN | FIN) else 0
+            row.put("tcp.nxtseq", (seq + segment.length + extra) % MODULUS)
+
+    def _analyse(
+        self,
+        row: Row,
+        segment: Segment,
+        conversation: Conversation,
+        flows: tuple[Flow, Flow],
+        reused: bool,
+    ) -> None:
+        analysis = conversation.analysis
+        analysis.handshake(segment, row.time_ns)
+        if segment.length is None:
+            if reused and not segment.options_cut:
+                row.put("tcp.analysis", True)
+                row.put("tcp.analysis.flags", True)
+                row.put("tcp.analysis.reused_ports", True)
+                row.expert(NOTE, SEQUENCE, "port numbers reused")
+            return
+        found = analyse(row, segment, analysis, flows, reused)
+        if "tcp.flags" in row.own and not segment.options_cut:
+            show(row, found, analysis)
+
+
+def _key(source: End, destination: End) -> tuple[tuple[End, End], int]:
+    """The conversation's key, and 1 when the packet goes from its second end to its first."""
+    if source <= destination:
+        return (source, destination), 0
+    return (destination, source), 1
+
+
+def _set_bases(segment: Segment, forward: Flow, backward: Flow) -> None:
+    """Where each direction's numbers begin (semantics 2.1 rule 9)."""
+    if forward.base is None:
+        first = segment.seq if segment.flags & SYN else segment.seq - 1
+        forward.base = first % MODULUS
+    if backward.base is None and segment.flags & ACK:
+        backward.base = (segment.ack - 1) % MODULUS
+
+
+def _complete(conversation: Conversation, segment: Segment, created: bool) -> None:
+    """Bits of completeness; a conversation's first packet counts only when it has SYN."""
+    flags = segment.flags
+    if created and not flags & SYN:
+        return
+    seen = 0
+    if flags & SYN:
+        seen |= SYNACK_SEEN if flags & ACK else SYN_SEEN
+    if segment.length:
+        seen |= DATA_SEEN
+    elif flags & (SYN | ACK | FIN | RST) == ACK:
+        seen |= ACK_SEEN
+    if flags & FIN:
+        seen |= FIN_SEEN
+    if flags & RST:
+        seen |= RST_SEEN
+    conversation.completeness |= seen

@@ -1,0 +1,1 @@
+"""One module a protocol family: octets -> fields of a row."""

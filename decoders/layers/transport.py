@@ -1,0 +1,286 @@
+"""TCP (RFC 9293), UDP (RFC 768), UDP-Lite (RFC 3828) and transports that are only recognised.
+
+Rules of Wireshark semantics 1.1, 1.2, 2.2 and 7.3.
+"""
+
+from __future__ import annotations
+
+from decoders import headers
+from decoders.fields import FIELDS
+from decoders.layers.application import tcp_payload, udp_payload
+from decoders.layers.dispatch import IP_PROTOCOLS, Context, Layer, register
+from decoders.layers.ipv4 import UNVERIFIED
+from decoders.octets import Octets, Short
+from decoders.row import (
+    CHAT,
+    CHECKSUM,
+    ERROR,
+    MALFORMED,
+    NOTE,
+    PROTOCOL,
+    SEQUENCE,
+    WARNING,
+    Datagram,
+    Segment,
+)
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, RESERVED = 1, 2, 4, 8, 16, 32, 64, 128, 256, 0xE00
+FLAG_LETTERS = "RRRACEUAPRSF"
+FLAG_UNSET = "\N{MIDDLE DOT}"
+
+_FLAG_FIELDS = (
+    ("tcp.flags.res", RESERVED),
+    ("tcp.flags.ae", AE),
+    ("tcp.flags.cwr", CWR),
+    ("tcp.flags.ece", ECE),
+    ("tcp.flags.urg", URG),
+    ("tcp.flags.ack", ACK),
+    ("tcp.flags.push", PSH),
+    ("tcp.flags.reset", RST),
+    ("tcp.flags.syn", SYN),
+    ("tcp.flags.fin", FIN),
+)
+if any(name not in FIELDS for name, _ in _FLAG_FIELDS):
+    raise LookupError("a TCP flag is not declared in decoders.fields")
+
+HEADER_WITH_STREAM = 16
+"""Octets of a TCP header that are needed for a stream number (semantics 2.2)."""
+
+NO_CHECKSUM, ILLEGAL_CHECKSUM = 3, 4
+
+TRACEROUTE_PORTS = range(33435, 33465)
+
+
+def flags_text(flags: int) -> str:
+    """``tcp.flags.str``: twelve characters, a letter for each set bit."""
+    return "".join(
+        letter if flags & (0x800 >> bit) else FLAG_UNSET for bit, letter in enumerate(FLAG_LETTERS)
+    )
+
+
+@register(IP_PROTOCOLS, 6)
+def tcp(context: Context, octets: Octets) -> None:
+    """A TCP header and what it carries."""
+    row = context.row
+    row.enter("tcp", "TCP")
+    octets.require(4)
+    srcport, dstport, seq, ack, offset_flags, window, checksum, urgent = headers.TCP.read(octets)
+    row.put("tcp", 1)
+    row.put("tcp.srcport", srcport)
+    row.put("tcp.dstport", dstport)
+    segment = Segment(row.src, row.dst, srcport, dstport)
+    segment.quoted = row.quoting
+    if octets.captured < HEADER_WITH_STREAM:
+        if row.quoting and octets.captured >= 8:
+            row.put("tcp.seq", seq)
+        octets.require(HEADER_WITH_STREAM)
+    segment.seq, segment.ack, segment.window = seq, ack, window
+    segment.flags = offset_flags & 0xFFF
+    row.transport.append(segment)
+    size = (offset_flags >> 12) * 4
+    row.put("tcp.hdr_len", size)
+    if octets.claimed >= size and not octets.fragment and not row.quoting:
+        segment.length = octets.claimed - size
+        row.put("tcp.len", segment.length)
+    if size < headers.TCP.size:
+        row.expert(ERROR, PROTOCOL, f"TCP header length of {size} octets, below 20")
+        return
+    _numbers(context, segment, octets)
+    _flags(context, segment.flags)
+    if octets.claimed < size and not row.quoting:
+        row.expert(WARNING, MALFORMED, "segment shorter than its header")
+    _judge_flags(context, segment, urgent)
+    _rest_of_header(context, octets, segment, size, (checksum, urgent))
+
+
+def _numbers(context: Context, segment: Segment, octets: Octets) -> None:
+    row = context.row
+    if row.quoting:
+        row.put("tcp.seq", segment.seq)
+        row.put("tcp.ack", segment.ack)
+    if not (row.quoting and isinstance(segment.src, int)):
+        row.put("tcp.seq_raw", segment.seq)
+    row.put("tcp.ack_raw", segment.ack)
+    row.put("tcp.window_size_value", segment.window)
+
+
+def _flags(context: Context, flags: int) -> None:
+    row = context.row
+    row.put("tcp.flags", flags)
+    for name, bit in _FLAG_FIELDS:
+        row.put(name, bool(flags & bit))
+    row.put("tcp.flags.str", flags_text(flags))
+
+
+def _judge_flags(context: Context, segment: Segment, urgent: int) -> None:
+    """Expert items of a connection's beginning and end (semantics 7.3)."""
+    row, flags = context.row, segment.flags
+    if flags & SYN:
+        if flags & ACK:
+            row.put("tcp.connection.synack", True)
+            row.expert(CHAT, SEQUENCE, f"SYN+ACK from server port {segment.srcport}")
+        else:
+            row.put("tcp.connection.syn", True)
+            row.expert(CHAT, SEQUENCE, f"SYN to server port {segment.dstport}")
+    if flags & FIN:
+        row.put("tcp.connection.fin", True)
+        row.expert(CHAT, SEQUENCE, "FIN")
+    if flags & RST:
+        row.put("tcp.connection.rst", True)
+        row.expert(WARNING, SEQUENCE, "RST")
+    if segment.ack and not flags & ACK:
+        row.expert(NOTE, PROTOCOL, "acknowledgment number without ACK flag")
+
+
+def _rest_of_header(
+    context: Context, octets: Octets, segment: Segment, size: int, behind: tuple[int, int]
+) -> None:
+    """Checksum, urgent pointer, options and payload."""
+    row = context.row
+    segment.has_options = size > headers.TCP.size
+    segment.options_cut = octets.captured < size
+    checksum, urgent = behind
+    octets.require(18)
+    row.put("tcp.checksum", checksum)
+    row.put("tcp.checksum.status", UNVERIFIED)
+    octets.require(20)
+    row.put("tcp.urgent_pointer", urgent)
+    if urgent and not segment.flags & URG:
+        row.expert(NOTE, PROTOCOL, "urgent pointer without URG flag")
+    if segment.has_options:
+        _options(context, octets, segment, size)
+    rest = octets.after(size)
+    if rest.claimed > 0:
+        segment.payload_at = len(row.protocols)
+        tcp_payload(context, rest, segment)
+
+
+END_OF_LIST, NO_OPERATION, MSS, WINDOW_SCALE = 0, 1, 2, 3
+OPTION_LENGTHS = {MSS: 4, WINDOW_SCALE: 3, 4: 2, 8: 10}
+
+
+def _options(context: Context, octets: Octets, segment: Segment, size: int) -> None:
+    """Read the window scale, and say what is wrong with the options."""
+    row = context.row
+    at, end = octets.start + headers.TCP.size, octets.start + size
+    kinds: list[int] = []
+    try:
+        while at < end:
+            octets.require(at + 1 - octets.start)
+            kind = octets.data[at]
+            kinds.append(kind)
+            if kind == END_OF_LIST:
+                octets.require(size)
+                if any(octets.data[at + 1 : end]):
+                    row.expert(ERROR, PROTOCOL, "octets behind the end of options")
+                break
+            if kind == NO_OPERATION:
+                if kinds[-4:] == [NO_OPERATION] * 4 and kinds[-5:-4] != [NO_OPERATION]:
+                    row.expert(WARNING, PROTOCOL, "four NOP options in a row")
+                at += 1
+                continue
+            octets.require(at + 2 - octets.start)
+            length = octets.data[at + 1]
+            if length < 2 or at + length > end or length != OPTION_LENGTHS.get(kind, length):
+                row.expert(NOTE, SEQUENCE, "bad option length")
+                if length < 2 or at + length > end:
+                    break
+            octets.require(at + length - octets.start)
+            _option(context, octets.data[at : at + length], segment)
+            at += length
+    finally:
+        if segment.flags & SYN and segment.window_scale is None and not segment.options_cut:
+            segment.window_scale = -2
+    if segment.flags & SYN and MSS not in kinds:
+        row.expert(NOTE, PROTOCOL, "SYN with options but without a maximum segment size")
+
+
+def _option(context: Context, option: bytes, segment: Segment) -> None:
+    row = context.row
+    if option[0] == MSS and not segment.flags & SYN:
+        row.expert(WARNING, PROTOCOL, "maximum segment size without SYN")
+    if option[0] == WINDOW_SCALE and len(option) == 3:
+        if option[2] > 14:
+            row.expert(WARNING, PROTOCOL, f"window scale {option[2]}, above 14")
+        segment.window_scale = min(option[2], 14)
+
+
+@register(IP_PROTOCOLS, 17)
+def udp(context: Context, octets: Octets) -> None:
+    """A UDP header and what it carries; its length field cuts the payload."""
+    context.row.enter("udp", "UDP")
+    _udp_header(context, octets, "udp")
+
+
+@register(IP_PROTOCOLS, 136)
+def udp_lite(context: Context, octets: Octets) -> None:
+    """UDP-Lite shares UDP's fields and conversations (semantics 2.1 rule 1)."""
+    context.row.enter("udplite", "UDPlite")
+    _udp_header(context, octets, "udplite")
+
+
+def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
+    row = context.row
+    octets.require(4)
+    srcport, dstport, length, checksum = headers.UDP.read(octets)
+    row.put(protocol, 1)
+    row.put("udp.srcport", srcport)
+    row.put("udp.dstport", dstport)
+    octets.require(6)
+    if protocol == "udp":
+        row.put("udp.length", length)
+        if not _believe_length(context, octets, length):
+            return
+    octets.require(8)
+    if protocol == "udp":
+        row.put("udp.checksum", checksum)
+        row.put("udp.checksum.status", _checksum_status(context, checksum))
+    row.transport.append(Datagram(row.src, row.dst, srcport, dstport, row.quoting))
+    if srcport in TRACEROUTE_PORTS or dstport in TRACEROUTE_PORTS:
+        row.expert(CHAT, SEQUENCE, "possible traceroute")
+    rest = octets.after(8)
+    if rest.claimed > 0:
+        udp_payload(context, rest, srcport, dstport)
+
+
+def _believe_length(context: Context, octets: Octets, length: int) -> bool:
+    """Trim to the length field; False when it is below 8 (0 is allowed over IPv6, RFC 2675)."""
+    row = context.row
+    if length < 8 and not (length == 0 and isinstance(row.src, bytes)):
+        row.expert(ERROR, MALFORMED, f"UDP length {length}, below 8")
+        return False
+    if length > octets.claimed and not octets.fragment and not row.quoting:
+        row.expert(ERROR, MALFORMED, f"UDP length {length} goes beyond the IP payload")
+    if length:
+        octets.trim(length)
+    return True
+
+
+def _checksum_status(context: Context, checksum: int) -> int:
+    if checksum:
+        return UNVERIFIED
+    if isinstance(context.row.src, int):
+        return NO_CHECKSUM
+    context.row.expert(ERROR, CHECKSUM, "UDP checksum 0 over IPv6")
+    return ILLEGAL_CHECKSUM
+
+
+def _recognised(protocol: str, title: str, octets_needed: int) -> Layer:
+    """A transport that is named and not dissected."""
+
+    def layer(context: Context, octets: Octets) -> None:
+        context.row.enter(protocol, title)
+        octets.require(octets_needed)
+        context.row.put(protocol, 1)
+
+    return layer
+
+
+for _number, _protocol, _title, _needed in (
+    (2, "igmp", "IGMP", 1),
+    (50, "esp", "ESP", 8),
+    (132, "sctp", "SCTP", 12),
+):
+    register(IP_PROTOCOLS, _number)(_recognised(_protocol, _title, _needed))
+
+__all__ = ["FLAG_LETTERS", "Short", "flags_text", "tcp", "udp", "udp_lite"]

@@ -1,0 +1,194 @@
+"""What a decoder found in one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from decoders.fields import FIELDS
+from decoders.octets import Malformed, OutOfOctets, Short
+
+CHAT, NOTE, WARNING, ERROR = 0x200000, 0x400000, 0x600000, 0x800000
+COMMENT = 0x100000
+"""Severities of expert items, in Wireshark's numbers."""
+
+CHECKSUM, SEQUENCE, UNDECODED, MALFORMED, PROTOCOL = (
+    0x01000000,
+    0x02000000,
+    0x05000000,
+    0x07000000,
+    0x09000000,
+)
+COMMENT_GROUP = 0x0B000000
+"""Groups of expert items, in Wireshark's numbers."""
+
+Address = int | bytes
+
+
+class Segment:
+    """A TCP header, for the conversation it belongs to. Numbers are raw, lengths in octets."""
+
+    __slots__ = (
+        "ack",
+        "dst",
+        "dstport",
+        "flags",
+        "has_options",
+        "length",
+        "options_cut",
+        "payload_at",
+        "quoted",
+        "seq",
+        "src",
+        "srcport",
+        "window",
+        "window_scale",
+    )
+
+    def __init__(self, src: Address, dst: Address, srcport: int, dstport: int) -> None:
+        self.src = src
+        self.dst = dst
+        self.srcport = srcport
+        self.dstport = dstport
+        self.seq = 0
+        self.ack = 0
+        self.flags = 0
+        self.window = 0
+        self.length: int | None = None
+        self.quoted = False
+        self.has_options = False
+        self.options_cut = False
+        self.window_scale: int | None = None
+        self.payload_at: int | None = None
+
+
+class Datagram:
+    """A UDP header, for the conversation it belongs to."""
+
+    __slots__ = ("dst", "dstport", "quoted", "src", "srcport")
+
+    def __init__(
+        self, src: Address, dst: Address, srcport: int, dstport: int, quoted: bool
+    ) -> None:
+        self.src = src
+        self.dst = dst
+        self.srcport = srcport
+        self.dstport = dstport
+        self.quoted = quoted
+
+
+class Row:
+    """The fields of one frame, each with all its occurrences.
+
+    ``own`` and ``quoted`` map Wireshark's field names to values in the order of the headers:
+    ``own`` those of the packet itself, ``quoted`` those of the packet that an ICMP error carries.
+    """
+
+    __slots__ = (
+        "_into",
+        "_wanted",
+        "current",
+        "dst",
+        "first_vlan",
+        "number",
+        "own",
+        "protocols",
+        "quoted",
+        "src",
+        "time_ns",
+        "transport",
+    )
+
+    def __init__(
+        self, number: int, time_ns: int | None, wanted: frozenset[str] | None = None
+    ) -> None:
+        self._wanted = wanted
+        self.number = number
+        self.time_ns = time_ns
+        self.own: dict[str, list[Any]] = {}
+        self.quoted: dict[str, list[Any]] = {}
+        self._into = self.own
+        self.protocols: list[str] = []
+        self.current = "Frame"
+        self.src: Address = 0
+        self.dst: Address = 0
+        self.first_vlan = 0
+        self.transport: list[Segment | Datagram] = []
+
+    @property
+    def quoting(self) -> bool:
+        """Whether what is decoded now is carried by an ICMP error."""
+        return self._into is self.quoted
+
+    def quote(self) -> bool:
+        """Put what follows under ``quoted``; returns the state to give to :meth:`unquote`."""
+        before = self.quoting
+        self._into = self.quoted
+        return before
+
+    def unquote(self, before: bool) -> None:
+        """Return to the state before :meth:`quote`."""
+        self._into = self.quoted if before else self.own
+
+    def enter(self, protocol: str, name: str) -> None:
+        """A dissector is called: ``protocol`` goes into ``frame.protocols``.
+
+        ``name`` is what Wireshark calls it when it says that it ran out of octets.
+        """
+        self.protocols.append(protocol)
+        self.current = name
+
+    def put(self, field: str, value: Any) -> None:
+        """One more occurrence of a field."""
+        if self._wanted is not None and field not in self._wanted:
+            return
+        into = self._into
+        if field in into:
+            into[field].append(value)
+        else:
+            into[field] = [value]
+
+    def put_until(self, octets: int, declared: tuple[tuple[int, str, Any], ...]) -> None:
+        """Those of ``(octets needed, field, value)`` that ``octets`` captured octets reach."""
+        for needed, field, value in declared:
+            if needed > octets:
+                return
+            self.put(field, value)
+
+    def expert(self, severity: int, group: int, message: str) -> None:
+        """An expert item; Wireshark's ``_ws.malformed`` also stands for each of group Malformed."""
+        self.put("_ws.expert", 1)
+        self.put("_ws.expert.severity", severity)
+        self.put("_ws.expert.group", group)
+        self.put("_ws.expert.message", message)
+        if group == MALFORMED:
+            self.put("_ws.malformed", "_ws.malformed")
+
+    def ran_out(self, error: OutOfOctets) -> None:
+        """What Wireshark shows when a dissector reads further than it can."""
+        if isinstance(error, Short):
+            self.put("_ws.short", 1)
+        elif isinstance(error, Malformed):
+            self.put("_ws.malformed", f"[Malformed Packet: {self.current}]")
+            self.expert(ERROR, MALFORMED, "Malformed Packet (Exception occurred)")
+        else:
+            self.put("_ws.unreassembled", 1)
+
+    def undecoded(self, reason: str) -> None:
+        """Say what this decoder does not see inside the frame."""
+        self.own.setdefault("replicap.undecoded", [reason])
+
+    def occurrences(self, field: str) -> list[Any]:
+        """All values of a field, own ones first; a field of several parts header by header."""
+        parts = FIELDS[field].of
+        if not parts:
+            return self.own.get(field, []) + self.quoted.get(field, [])
+        return [value for side in (self.own, self.quoted) for value in _by_header(side, parts)]
+
+
+def _by_header(side: dict[str, list[Any]], parts: tuple[str, ...]) -> Iterator[Any]:
+    lists = [side.get(part, []) for part in parts]
+    for nth in range(max(map(len, lists))):
+        for values in lists:
+            if nth < len(values):
+                yield values[nth]

@@ -1,0 +1,179 @@
+"""Rows -> the table of packets: one column for each occurrence of each field asked for.
+
+Column names and types come from :mod:`decoders.fields`; the table is a Polars frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from decoders.containers import Capture
+from decoders.fields import ColumnType, Field, stored
+from decoders.reference import rows
+from decoders.row import Row
+
+if TYPE_CHECKING:
+    import polars
+
+CHUNK = 32_768
+"""Rows that are turned into columns at a time."""
+
+MOST_OCCURRENCES = 64
+"""Columns a field can have for its own occurrences, and for its quoted ones."""
+
+PROGRESS_EVERY = 1_000
+
+
+@dataclass
+class Table:
+    """The packets of a capture.
+
+    Attributes: packets (the columns asked for, and ``frame_number``); count (rows); malformed and
+    short (frames with ``_ws.malformed`` and ``_ws.short``); undecoded (what the decoder did not
+    see inside frames -> how many frames); decoder (the one that ran).
+    """
+
+    packets: polars.DataFrame
+    count: int
+    malformed: int
+    short: int
+    undecoded: dict[str, int]
+    decoder: str
+
+
+def decode(
+    capture: Capture,
+    wanted: Iterable[str],
+    *,
+    keep: Sequence[bool] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Table:
+    """The table of a capture with the columns of the fields ``wanted``.
+
+    With ``keep``, one truth value for each frame of the capture, the table is that of a file that
+    holds only those frames: numbers of frames and streams are given anew. ``progress`` is told the
+    number of frames now and then. Damage of the capture stands in ``capture.damage`` afterwards.
+
+    Raises KeyError for a field that is not declared, CaptureError when nothing can be read.
+    """
+    fields = stored(("frame.number", *wanted))
+    builder = _Builder(fields)
+    for row in rows(capture, wanted=frozenset(field.name for field in fields), keep=keep):
+        builder.add(row)
+        if progress is not None and builder.count % PROGRESS_EVERY == 0:
+            progress(builder.count)
+    if progress is not None:
+        progress(builder.count)
+    return builder.table()
+
+
+@dataclass
+class _Column:
+    """The occurrences of one field in the chunk at hand."""
+
+    field: Field
+    first: list[Any] = field(default_factory=list)
+    further: dict[str, dict[int, Any]] = field(default_factory=dict)
+    """Columns of further and of quoted occurrences: row of the chunk -> value."""
+
+
+class _Builder:
+    def __init__(self, fields: list[Field]) -> None:
+        self._columns = [_Column(field) for field in fields]
+        self._chunks: list[polars.DataFrame] = []
+        self._rows = 0
+        self.count = 0
+        self.malformed = 0
+        self.short = 0
+        self.undecoded: Counter[str] = Counter()
+
+    def add(self, row: Row) -> None:
+        own, quoted = row.own, row.quoted
+        at = self._rows
+        for column in self._columns:
+            values = own.get(column.field.name)
+            if values is None:
+                column.first.append(None)
+            else:
+                column.first.append(values[0])
+                if len(values) > 1:
+                    self._further(column, at, values)
+            if quoted and column.field.name in quoted:
+                self._quoted(column, at, quoted[column.field.name])
+        self._count(row)
+        self._rows += 1
+        self.count += 1
+        if self._rows == CHUNK:
+            self._flush()
+
+    def _count(self, row: Row) -> None:
+        self.malformed += "_ws.malformed" in row.own
+        self.short += "_ws.short" in row.own
+        for reason in row.own.get("replicap.undecoded", ()):
+            self.undecoded[reason] += 1
+
+    def _further(self, column: _Column, at: int, values: list[Any]) -> None:
+        for nth, value in enumerate(values[1:MOST_OCCURRENCES], start=2):
+            column.further.setdefault(column.field.own_column(nth), {})[at] = value
+        self._too_many(column, values)
+
+    def _quoted(self, column: _Column, at: int, values: list[Any]) -> None:
+        for nth, value in enumerate(values[:MOST_OCCURRENCES], start=1):
+            column.further.setdefault(column.field.quoted_column(nth), {})[at] = value
+        self._too_many(column, values)
+
+    def _too_many(self, column: _Column, values: list[Any]) -> None:
+        if len(values) > MOST_OCCURRENCES:
+            reason = f"more than {MOST_OCCURRENCES} values of {column.field.name}"
+            self.undecoded[reason] += 1
+
+    def _flush(self) -> None:
+        import polars
+
+        series: list[polars.Series] = []
+        for column in self._columns:
+            dtype = polars_type(column.field)
+            series.append(polars.Series(column.field.column, column.first, dtype=dtype))
+            for name in sorted(column.further):
+                sparse = column.further[name]
+                values = [sparse.get(at) for at in range(self._rows)]
+                series.append(polars.Series(name, values, dtype=dtype))
+            column.first = []
+            column.further = {}
+        self._chunks.append(polars.DataFrame(series))
+        self._rows = 0
+
+    def table(self) -> Table:
+        import polars
+
+        if self._rows or not self._chunks:
+            self._flush()
+        packets = (
+            self._chunks[0]
+            if len(self._chunks) == 1
+            else polars.concat(self._chunks, how="diagonal")
+        )
+        return Table(
+            packets=packets,
+            count=self.count,
+            malformed=self.malformed,
+            short=self.short,
+            undecoded=dict(self.undecoded),
+            decoder="reference",
+        )
+
+
+def polars_type(field: Field) -> polars.DataType:
+    """The Polars type of a field's columns."""
+    import polars
+
+    return {
+        ColumnType.INT32: polars.Int32(),
+        ColumnType.INT64: polars.Int64(),
+        ColumnType.STRING: polars.String(),
+        ColumnType.BOOLEAN: polars.Boolean(),
+        ColumnType.BINARY: polars.Binary(),
+    }[field.column_type]
