@@ -76,11 +76,15 @@ class Conversations:
         forward, backward = conversation.flows[reverse], conversation.flows[1 - reverse]
         if key[0] == key[1]:
             backward = forward
-        if not segment.quoted:
+        if segment.length is not None:
             _set_bases(segment, forward, backward)
         row.put("tcp.stream", conversation.number)
+        complete = "tcp.flags" in row.own and (segment.quoted or segment.length is not None)
+        if complete or segment.quoted:
+            _complete(conversation, segment, created)
+        if not created and conversation.completeness == SYN_SEEN and reused:
+            completeness = SYN_SEEN
         row.put("tcp.completeness", completeness)
-        _complete(conversation, segment, created)
         self._numbers(row, segment, forward, backward)
         self._analyse(row, segment, conversation, (forward, backward), reused)
 
@@ -92,14 +96,19 @@ class Conversations:
 
     def _numbers(self, row: Row, segment: Segment, forward: Flow, backward: Flow) -> None:
         """Relative numbers (semantics 2.1 rule 9); an ICMP error shows raw ones."""
-        if segment.quoted or "tcp.flags" not in row.own:
+        if segment.quoted:
             return
         seq = (segment.seq - (forward.base or 0)) % MODULUS
         row.put("tcp.seq", seq)
+        if "tcp.flags" not in row.own:
+            return
         ack = segment.ack
         if segment.flags & ACK:
             ack = (ack - (backward.base or 0)) % MODULUS
         row.put("tcp.ack", ack)
+        if segment.flags & (SYN | ACK) == SYN | ACK and ack > 1:
+            row.put("tcp.analysis.tfo_ack", True)
+            row.expert(NOTE, SEQUENCE, "SYN+ACK accepts fast open data")
         if segment.length is not None:
             extra = 1 if segment.flags & (SYN | FIN) else 0
             row.put("tcp.nxtseq", (seq + segment.length + extra) % MODULUS)
@@ -143,16 +152,16 @@ def _set_bases(segment: Segment, forward: Flow, backward: Flow) -> None:
 
 
 def _complete(conversation: Conversation, segment: Segment, created: bool) -> None:
-    """Bits of completeness; a conversation's first packet counts only when it has SYN."""
+    """Bits of completeness; a conversation's first packet counts only when it is a SYN."""
     flags = segment.flags
-    if created and not flags & SYN:
+    if created and flags & (SYN | ACK) != SYN:
         return
     seen = 0
     if flags & SYN:
         seen |= SYNACK_SEEN if flags & ACK else SYN_SEEN
     if segment.length:
         seen |= DATA_SEEN
-    elif flags & (SYN | ACK | FIN | RST) == ACK:
+    elif flags & (SYN | ACK) == ACK:
         seen |= ACK_SEEN
     if flags & FIN:
         seen |= FIN_SEEN

@@ -368,6 +368,7 @@ _TCP_ANALYSIS = (
     _frame_number("tcp.analysis.acks_frame", "frame of the segment that is acknowledged"),
     _duration("tcp.analysis.ack_rtt", "ns since the segment that is acknowledged"),
     _duration("tcp.analysis.initial_rtt", "ns from SYN to the handshake's ACK"),
+    _mark("tcp.analysis.tfo_ack", "SYN,ACK that acknowledges fast open data"),
     _duration("tcp.analysis.rto", "ns since the segment that is sent again"),
     _frame_number("tcp.analysis.rto_frame", "frame of the segment that is sent again"),
     _number("tcp.analysis.bytes_in_flight", 32, "octets sent and not acknowledged"),

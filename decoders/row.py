@@ -19,7 +19,7 @@ CHECKSUM, SEQUENCE, UNDECODED, MALFORMED, PROTOCOL = (
     0x07000000,
     0x09000000,
 )
-COMMENT_GROUP = 0x0B000000
+COMMENT_GROUP, DEPRECATED = 0x0B000000, 0x0E000000
 """Groups of expert items, in Wireshark's numbers."""
 
 Address = int | bytes

@@ -318,7 +318,7 @@ def _in_flight(segment: Segment, found: Found, forward: Flow) -> None:
     base = forward.base or 0
     first = min((entry[1] - base) % MODULUS for entry in forward.unacked)
     last = max((entry[2] - base) % MODULUS for entry in forward.unacked)
-    in_flight = last - first
+    in_flight = last - first - (1 if segment.flags & (SYN | FIN) else 0)
     if not 0 < in_flight < LARGEST_IN_FLIGHT:
         return
     found.in_flight = in_flight
@@ -340,6 +340,11 @@ _SEVERITIES = {
 }
 
 _Put = Callable[[str, object], None]
+
+
+NOT_HANDED_UP = frozenset(
+    ("retransmission", "out_of_order", "keep_alive", "zero_window_probe", "lost_segment")
+)
 
 
 def show(row: Row, found: Found, analysis: Analysis) -> None:

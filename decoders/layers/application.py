@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decoders.layers.dispatch import Context, data
 from decoders.octets import Malformed, Octets
+from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 from decoders.row import Segment
 
 DNS_HEADER = 12
@@ -42,6 +43,7 @@ _SMALLEST = {"dns": 12, "mdns": 12, "llmnr": 12, "dhcp": 240, "dhcpv6": 4, "ntp"
 
 def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) -> None:
     """Name the protocol of a datagram's payload of at least one octet."""
+    octets.require(1)
     for port in sorted((srcport, dstport)):
         if port in TUNNELS_OVER_UDP:
             context.row.undecoded(f"{TUNNELS_OVER_UDP[port]} is not entered")
@@ -49,6 +51,9 @@ def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) ->
             return
         if port in UDP_PORTS:
             _recognise(context, octets, UDP_PORTS[port])
+            return
+        if port in UDP_CLAIMED:
+            _name(context, octets, UDP_CLAIMED[port])
             return
     if _looks_like_dns(octets):
         _recognise(context, octets, "dns")
@@ -58,12 +63,23 @@ def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) ->
 
 def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
     """Name the protocol of a segment's payload of at least one octet."""
+    octets.require(1)
+    row = context.row
     for port in sorted((segment.srcport, segment.dstport)):
         if port in TCP_PORTS:
-            context.row.enter(TCP_PORTS[port], TCP_PORTS[port].upper())
-            context.row.put(TCP_PORTS[port], 1)
+            row.enter(TCP_PORTS[port], TCP_PORTS[port].upper())
+            row.put(TCP_PORTS[port], 1)
+            return
+        if port in TCP_CLAIMED:
+            _name(context, octets, TCP_CLAIMED[port])
             return
     data(context, octets)
+
+
+def _name(context: Context, octets: Octets, protocol: str) -> None:
+    """A payload that a dissector claims by its port, and that is not dissected here."""
+    context.row.enter(protocol, protocol.upper())
+    octets.require(octets.claimed)
 
 
 _TITLES = {
@@ -85,7 +101,7 @@ def _recognise(context: Context, octets: Octets, protocol: str) -> None:
         row.put("dhcpv6.msgtype", octets.data[octets.start])
     if octets.claimed < _SMALLEST[protocol]:
         raise Malformed
-    octets.require(_SMALLEST[protocol])
+    octets.require(octets.claimed)
 
 
 def _looks_like_dns(octets: Octets) -> bool:

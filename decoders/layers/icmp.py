@@ -54,6 +54,8 @@ def icmp(context: Context, octets: Octets) -> None:
         words = octets.data[octets.start + 5]
         if kind in WITH_LENGTH and words and words * 4 <= rest.claimed:
             rest.trim(words * 4)
+        if kind == REDIRECT and rest.captured:
+            rest.trim((rest.data[rest.start] & 15) * 4 + 8)
         quoted_packet(context, rest, 0x0800)
     elif kind in ECHO:
         octets.require(8)
@@ -104,6 +106,7 @@ def icmpv6(context: Context, octets: Octets) -> None:
     octets.require(2)
     row.put("icmpv6.code", code)
     octets.require(4)
+    _judge_checksum_v6(context, octets)
     if kind in ERRORS_V6:
         octets.require(8)
         rest = octets.after(8)
@@ -116,6 +119,20 @@ def icmpv6(context: Context, octets: Octets) -> None:
         data(context, octets.after(8))
     elif kind == REDIRECT_V6:
         _redirect(context, octets)
+
+
+def _judge_checksum_v6(context: Context, octets: Octets) -> None:
+    """The checksum covers a pseudo-header of addresses, length and next header (RFC 8200 8.1)."""
+    row = context.row
+    if not octets.whole() or octets.fragment or row.quoting or not isinstance(row.src, bytes):
+        return
+    pseudo = row.src + _bytes(row.dst) + octets.claimed.to_bytes(4, "big") + b"\0\0\0\x3a"
+    if ones_complement_sum(pseudo + octets.bytes()) != 0xFFFF:
+        row.expert(WARNING, CHECKSUM, "ICMPv6 checksum is bad")
+
+
+def _bytes(address: int | bytes) -> bytes:
+    return address if isinstance(address, bytes) else b""
 
 
 def _redirect(context: Context, octets: Octets) -> None:

@@ -138,7 +138,9 @@ def _payload(context: Context, octets: Octets, header_length: int) -> None:
 
 
 def ip_payload(context: Context, octets: Octets, protocol: int) -> None:
-    """Hand octets to the layer of an IP protocol number."""
+    """Hand octets to the layer of an IP protocol number; nothing of an empty quote."""
+    if context.row.quoting and not octets.claimed:
+        return
     context.depth += 1
     if context.depth > MOST_HEADERS:
         context.row.undecoded(f"more than {MOST_HEADERS} nested headers")

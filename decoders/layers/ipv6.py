@@ -7,7 +7,7 @@ from decoders.layers.dispatch import ETHERTYPES, IP_PROTOCOLS, Context, data, re
 from decoders.layers.ipv4 import ip_payload
 from decoders.octets import Octets
 from decoders.reassembly import Fragment
-from decoders.row import CHAT, ERROR, MALFORMED, PROTOCOL, WARNING
+from decoders.row import CHAT, DEPRECATED, ERROR, MALFORMED, NOTE, PROTOCOL, WARNING
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, NO_NEXT = 0, 43, 44, 51, 59
 DESTINATION, MOBILITY, SHIM6 = 60, 135, 140
@@ -21,6 +21,19 @@ _EXTENSIONS = frozenset((HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINAT
 
 MOST_EXTENSIONS = 64
 """Extension headers in a row that are followed."""
+
+
+def _as_ip_protocol(kind: int) -> None:
+    """Extension headers are IP protocol numbers too, whatever IP carries them."""
+
+    def layer(context: Context, octets: Octets) -> None:
+        extension_headers(context, octets, kind)
+
+    register(IP_PROTOCOLS, kind)(layer)
+
+
+for _kind in (HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION):
+    _as_ip_protocol(_kind)
 
 
 @register(ETHERTYPES, 0x86DD)
@@ -38,6 +51,8 @@ def ipv6(context: Context, octets: Octets) -> None:
         row.protocols.pop()
         data(context, octets)
         return
+    if octets.claimed < headers.IPV6.size:
+        row.expert(ERROR, MALFORMED, "IPv6 header of less than 40 octets")
     _, length, following, hops, src, dst = headers.IPV6.read(octets)
     row.put_until(
         octets.captured,
@@ -57,9 +72,11 @@ def ipv6(context: Context, octets: Octets) -> None:
 def _payload(context: Context, octets: Octets, length: int, following: int) -> None:
     row = context.row
     available = octets.claimed - headers.IPV6.size
-    if length == 0 and following == HOP_BY_HOP and _jumbo(octets):
-        length = available
-    elif length == 0:
+    if length == 0 and following == HOP_BY_HOP:
+        length = _jumbo(octets)
+        if not length:
+            row.expert(ERROR, MALFORMED, "IPv6 payload length is 0 without a jumbo payload")
+    elif length == 0 and following != NO_NEXT:
         row.expert(CHAT, PROTOCOL, "IPv6 payload length is 0")
     elif length > available and not row.quoting:
         row.expert(WARNING, PROTOCOL, f"IPv6 payload length {length} goes beyond the packet")
@@ -67,10 +84,14 @@ def _payload(context: Context, octets: Octets, length: int, following: int) -> N
     extension_headers(context, octets.after(headers.IPV6.size), following)
 
 
-def _jumbo(octets: Octets) -> bool:
-    """Whether the hop-by-hop header behind begins with a jumbo payload option (RFC 2675)."""
+def _jumbo(octets: Octets) -> int:
+    """Length in a jumbo payload option that begins the hop-by-hop header (RFC 2675); else 0."""
     at = octets.start + headers.IPV6.size + 2
-    return octets.data[at : min(at + 1, octets.end)] == bytes([JUMBO_PAYLOAD])
+    option = octets.data[at : min(at + 6, octets.end)]
+    if len(option) < 6 or option[:2] != bytes((JUMBO_PAYLOAD, 4)):
+        return 0
+    length = int.from_bytes(option[2:], "big")
+    return length if length > 0xFFFF else 0
 
 
 def extension_headers(context: Context, octets: Octets, following: int) -> None:
@@ -116,6 +137,8 @@ def _extension(context: Context, octets: Octets, kind: int) -> tuple[int, Octets
 def _final_destination(context: Context, octets: Octets, size: int) -> None:
     """With segments left, conversations use the last address (semantics 6.4)."""
     _, _, kind, segments_left, _ = headers.IPV6_ROUTING.read(octets)
+    if kind == 0:
+        context.row.expert(NOTE, DEPRECATED, "routing header type 0 (RFC 5095)")
     if segments_left == 0 or size < 24:
         return
     last = octets.start + size - 16 if kind in (0, 2) else octets.start + 8

@@ -10,7 +10,7 @@ from dpkt import ethernet as dpkt_ethernet
 
 from decoders import headers
 from decoders.layers.dispatch import ETHERTYPES, LINK_TYPES, Context, data, register
-from decoders.octets import Octets, OutOfOctets
+from decoders.octets import Octets, OutOfOctets, Short
 from decoders.row import ERROR, MALFORMED, NOTE, PROTOCOL, UNDECODED, WARNING
 
 SMALLEST_FRAME = 60
@@ -56,7 +56,6 @@ def ethernet(context: Context, octets: Octets) -> None:
     if 0 < kind <= LARGEST_LENGTH:
         _length_frame(context, octets, payload, kind)
     elif LARGEST_LENGTH < kind < SMALLEST_TYPE:
-        row.put("eth.len", kind)
         row.expert(WARNING, PROTOCOL, "type/length field is neither a type nor a length")
         data(context, payload)
     else:
@@ -115,10 +114,12 @@ def _left_over(context: Context, payload: Octets, limit: int, trailer: Trailer) 
     if limit > at:
         if end > at and trailer.field:
             row.put(trailer.field, payload.data[at:end])
-        if short_of > 0 and payload.limit == at:
+        if whole >= SMALLEST_FRAME and short_of > 0 and payload.limit == at:
             row.expert(NOTE, PROTOCOL, "no padding of zeros, and a trailer that nobody claims")
     if fcs is not None:
         row.put("eth.fcs", fcs)
+    if end < limit:
+        raise Short
 
 
 def _check_sequence(
@@ -149,7 +150,8 @@ def _length_frame(context: Context, octets: Octets, payload: Octets, length: int
     inner = Octets(payload.data, payload.start, payload.end, payload.limit)
     try:
         if payload.data[payload.start : payload.start + 2] == b"\xff\xff":
-            row.protocols.append("ipx")
+            row.enter("ipx", "IPX")
+            inner.require(30)
         else:
             llc(context, inner)
     except OutOfOctets as error:
@@ -238,6 +240,14 @@ def service_tag(context: Context, octets: Octets) -> None:
     _behind_tag(context, octets, payload, kind, "ieee8021ad")
 
 
+@register(LINK_TYPES, 10)
+def fddi(context: Context, octets: Octets) -> None:
+    """FDDI: frame control, two addresses, LLC (ANSI X3.139)."""
+    context.row.enter("fddi", "FDDI")
+    octets.require(13)
+    llc(context, octets.after(13))
+
+
 @register(LINK_TYPES, 113)
 def cooked(context: Context, octets: Octets) -> None:
     """Linux cooked capture, version 1."""
@@ -296,7 +306,7 @@ def raw(context: Context, octets: Octets) -> None:
     row = context.row
     row.enter("raw", "Raw")
     row.put("raw", 1)
-    octets.require(1)
+    octets.require(8)
     version = octets.data[octets.start] >> 4
     if version in (4, 6):
         ETHERTYPES[0x0800 if version == 4 else 0x86DD](context, octets)
@@ -351,9 +361,9 @@ def arp(context: Context, octets: Octets) -> None:
     _, protocol, hardware_octets, protocol_octets, opcode, *_ = headers.ARP.read(octets)
     total = 8 + 2 * hardware_octets + 2 * protocol_octets
     octets.trim(total)
-    octets.require(total)
     row.put("arp", 1)
     row.put("arp.opcode", opcode)
+    octets.require(total)
     if protocol == 0x0800 and protocol_octets == 4:
         at = octets.start + 8 + hardware_octets
         sender = octets.data[at : at + 4]

@@ -197,7 +197,7 @@ def multilink(context: Context, octets: Octets) -> None:
     octets.require(4)
     row.put("mp", 1)
     row.undecoded("PPP Multilink is not entered")
-    octets.require(5)
+    octets.require(6)
 
 
 @register(PPP_PROTOCOLS, 0x0021)

@@ -71,7 +71,7 @@ def tcp(context: Context, octets: Octets) -> None:
     segment = Segment(row.src, row.dst, srcport, dstport)
     segment.quoted = row.quoting
     if octets.captured < HEADER_WITH_STREAM:
-        if row.quoting and octets.captured >= 8:
+        if row.quoting and isinstance(row.src, int) and octets.captured >= 8:
             row.put("tcp.seq", seq)
         octets.require(HEADER_WITH_STREAM)
     segment.seq, segment.ack, segment.window = seq, ack, window
@@ -82,6 +82,8 @@ def tcp(context: Context, octets: Octets) -> None:
     if octets.claimed >= size and not octets.fragment and not row.quoting:
         segment.length = octets.claimed - size
         row.put("tcp.len", segment.length)
+    if not (row.quoting and isinstance(segment.src, int)):
+        row.put("tcp.seq_raw", seq)
     if size < headers.TCP.size:
         row.expert(ERROR, PROTOCOL, f"TCP header length of {size} octets, below 20")
         return
@@ -98,8 +100,6 @@ def _numbers(context: Context, segment: Segment, octets: Octets) -> None:
     if row.quoting:
         row.put("tcp.seq", segment.seq)
         row.put("tcp.ack", segment.ack)
-    if not (row.quoting and isinstance(segment.src, int)):
-        row.put("tcp.seq_raw", segment.seq)
     row.put("tcp.ack_raw", segment.ack)
     row.put("tcp.window_size_value", segment.window)
 
@@ -150,7 +150,7 @@ def _rest_of_header(
     if segment.has_options:
         _options(context, octets, segment, size)
     rest = octets.after(size)
-    if rest.claimed > 0:
+    if rest.claimed > 0 and not segment.flags & RST:
         segment.payload_at = len(row.protocols)
         tcp_payload(context, rest, segment)
 
@@ -164,6 +164,7 @@ def _options(context: Context, octets: Octets, segment: Segment, size: int) -> N
     row = context.row
     at, end = octets.start + headers.TCP.size, octets.start + size
     kinds: list[int] = []
+    walked = True
     try:
         while at < end:
             octets.require(at + 1 - octets.start)
@@ -184,6 +185,7 @@ def _options(context: Context, octets: Octets, segment: Segment, size: int) -> N
             if length < 2 or at + length > end or length != OPTION_LENGTHS.get(kind, length):
                 row.expert(NOTE, SEQUENCE, "bad option length")
                 if length < 2 or at + length > end:
+                    walked = False
                     break
             octets.require(at + length - octets.start)
             _option(context, octets.data[at : at + length], segment)
@@ -191,7 +193,7 @@ def _options(context: Context, octets: Octets, segment: Segment, size: int) -> N
     finally:
         if segment.flags & SYN and segment.window_scale is None and not segment.options_cut:
             segment.window_scale = -2
-    if segment.flags & SYN and MSS not in kinds:
+    if walked and segment.flags & SYN and MSS not in kinds:
         row.expert(NOTE, PROTOCOL, "SYN with options but without a maximum segment size")
 
 
@@ -227,10 +229,9 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
     row.put("udp.srcport", srcport)
     row.put("udp.dstport", dstport)
     octets.require(6)
-    if protocol == "udp":
-        row.put("udp.length", length)
-        if not _believe_length(context, octets, length):
-            return
+    row.put("udp.length", length)
+    if protocol == "udp" and not _believe_length(context, octets, length):
+        return
     octets.require(8)
     if protocol == "udp":
         row.put("udp.checksum", checksum)
@@ -246,6 +247,8 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
 def _believe_length(context: Context, octets: Octets, length: int) -> bool:
     """Trim to the length field; False when it is below 8 (0 is allowed over IPv6, RFC 2675)."""
     row = context.row
+    if length == 0 and isinstance(row.src, bytes):
+        row.expert(WARNING, PROTOCOL, "UDP length 0 of a datagram that is no jumbogram")
     if length < 8 and not (length == 0 and isinstance(row.src, bytes)):
         row.expert(ERROR, MALFORMED, f"UDP length {length}, below 8")
         return False

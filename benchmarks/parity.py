@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""How far the table of packets equals tshark's, cell by cell, for every capture of a directory.
+
+    python benchmarks/parity.py DIR [DIR ...] [--differences N] [--json OUT] [--processes N]
+
+A capture with a truth file beside it (NAME.truth.tsv.gz: one header line of field names, then one
+line a packet, several values of a cell joined by ';') is compared with that file; any other is
+compared with an installed tshark. A cell is one field of one packet, with all its occurrences.
+
+``frame.protocols`` is counted twice: as it is, and up to the first protocol that is recognised
+but not dissected here (an application's name, where we say ``data``).
+
+Exit status: 0 when everything could be compared, 1 when a capture could not, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from decoders.containers import capture_files, open_captures
+from decoders.fields import FIELDS
+from decoders.frames import CaptureError
+from decoders.reference import rows
+from decoders.row import Row
+from decoders.spelling import spell
+
+TRUTH = ".truth.tsv.gz"
+SEPARATOR = ";"
+TSHARK_SECONDS = 120
+IN_SCOPE = "frame.protocols (in scope)"
+
+TSHARK_FIELDS = (
+    "frame.number frame.time_epoch frame.len frame.cap_len frame.protocols eth.type vlan.id "
+    "pppoe.code pppoe.session_id ppp.protocol ip.src ip.dst ip.proto ip.ttl ipv6.src ipv6.dst "
+    "tcp.stream tcp.srcport tcp.dstport tcp.flags tcp.seq_raw tcp.ack_raw tcp.len "
+    "tcp.analysis.retransmission udp.stream udp.srcport udp.dstport icmp.type icmp.code "
+    "icmpv6.type icmpv6.code arp.opcode _ws.malformed"
+).split()
+
+
+@dataclass
+class Comparison:
+    """What came of one capture."""
+
+    capture: str
+    packets: int = 0
+    cells: Counter[str] = field(default_factory=Counter)
+    differing: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+    """Field -> the first packet that differs, in words."""
+    failure: str = ""
+
+
+def truth_of(capture: Path) -> tuple[list[str], Iterator[list[str]]]:
+    """Field names and cells, from the truth file or from tshark."""
+    beside = capture.with_name(capture.name + TRUTH)
+    if beside.exists():
+        with gzip.open(beside, "rt", encoding="utf-8", newline="\n") as lines:
+            text = lines.read().split("\n")
+        return text[0].split("\t"), (line.split("\t") for line in text[1:] if line)
+    return list(TSHARK_FIELDS), ask_tshark(capture)
+
+
+def ask_tshark(capture: Path) -> Iterator[list[str]]:
+    """Cells of TSHARK_FIELDS; raises LookupError without tshark, TimeoutExpired when it hangs."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        raise LookupError(f"{capture}: no truth file beside it, and tshark is not installed")
+    command = [tshark, "-n", "-r", str(capture), "-T", "fields", "-E", "occurrence=a"]
+    command += ["-E", f"aggregator={SEPARATOR}"]
+    for name in TSHARK_FIELDS:
+        command += ["-e", name]
+    with tempfile.TemporaryDirectory() as profile:
+        environment = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8", HOME=profile)
+        environment.update(WIRESHARK_CONFIG_DIR=profile, XDG_CONFIG_HOME=profile)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, timeout=TSHARK_SECONDS, check=False
+        )
+    lines = done.stdout.decode("utf-8", "replace").split("\n")
+    return (line.split("\t") for line in lines if line)
+
+
+def cell(row: Row, name: str) -> str:
+    """One cell in tshark's spelling."""
+    declared = FIELDS[name]
+    return SEPARATOR.join(spell(declared, value) for value in row.occurrences(name))
+
+
+def same_in_scope(ours: str, theirs: str) -> bool:
+    """Whether two protocol stacks agree up to the first protocol that is not dissected here."""
+    if ours == theirs:
+        return True
+    known = ours.split(":")
+    if known[-1] == "data":
+        known.pop()
+    named = theirs.split(":")
+    if named[: len(known)] != known:
+        return False
+    return len(named) > len(known) and named[len(known)] not in FIELDS
+
+
+def compare(capture: Path) -> Comparison:
+    """Every cell of one capture."""
+    result = Comparison(str(capture))
+    try:
+        names, truth = truth_of(capture)
+        ours = rows(open_captures([str(capture)]))
+        _compare_rows(result, names, list(truth), ours)
+    except (CaptureError, LookupError, OSError, subprocess.TimeoutExpired) as error:
+        result.failure = str(error)
+    return result
+
+
+def _compare_rows(
+    result: Comparison, names: list[str], truth: list[list[str]], ours: Iterator[Row]
+) -> None:
+    declared = [(at, name) for at, name in enumerate(names) if name in FIELDS]
+    count = 0
+    for row in ours:
+        count += 1
+        if count > len(truth):
+            continue
+        theirs = truth[count - 1]
+        for at, name in declared:
+            mine = cell(row, name)
+            _note(result, name, row.number, mine, theirs[at], mine == theirs[at])
+            if name == "frame.protocols":
+                same = same_in_scope(mine, theirs[at])
+                _note(result, IN_SCOPE, row.number, mine, theirs[at], same)
+    result.packets = len(truth)
+    if count != len(truth):
+        result.failure = f"{count} packets read, {len(truth)} expected"
+        missing = abs(len(truth) - count)
+        for _, name in declared:
+            result.cells[name] += missing
+            result.differing[name] += missing
+
+
+def _note(
+    result: Comparison, name: str, number: int, mine: str, theirs: str, same: bool
+) -> None:
+    result.cells[name] += 1
+    if not same:
+        result.differing[name] += 1
+        result.first.setdefault(name, f"packet {number}: {mine!r}, tshark {theirs!r}")
+
+
+def percent(equal: int, cells: int) -> str:
+    """A share that is never rounded up to 100."""
+    if equal == cells:
+        return "100"
+    return f"{min(equal * 100 / cells, 99.9999):.4f}"
+
+
+def print_table(results: Sequence[Comparison], differences: int) -> None:
+    """Per field, then the captures that differ most."""
+    cells: Counter[str] = Counter()
+    differing: Counter[str] = Counter()
+    for result in results:
+        cells.update(result.cells)
+        differing.update(result.differing)
+    print(f"{'field':<34}{'cells':>10}{'differ':>10}{'equal %':>10}")
+    for name in sorted(cells, key=lambda name: (-differing[name], name)):
+        equal = percent(cells[name] - differing[name], cells[name])
+        print(f"{name:<34}{cells[name]:>10}{differing[name]:>10}{equal:>10}")
+    total = sum(count for name, count in cells.items() if name != IN_SCOPE)
+    wrong = sum(count for name, count in differing.items() if name != IN_SCOPE)
+    packets = sum(result.packets for result in results)
+    equal = percent(total - wrong, total) if total else "-"
+    print(f"{'all':<34}{total:>10}{wrong:>10}{equal:>10}")
+    print(f"\n{len(results)} captures, {packets} packets")
+    for result in results:
+        if result.failure:
+            print(f"not compared: {result.capture}: {result.failure}")
+    _print_differences(results, differences)
+
+
+def _print_differences(results: Sequence[Comparison], most: int) -> None:
+    listed = [
+        (count, result.capture, name, result.first.get(name, ""))
+        for result in results
+        for name, count in result.differing.items()
+        if name != "frame.protocols"
+    ]
+    listed.sort(key=lambda entry: (-entry[0], *entry[1:]))
+    if listed:
+        print("\ndifferences, most cells first:")
+    for count, capture, name, first in listed[:most]:
+        print(f"{count:>7}  {Path(capture).name}  {name}  {first[:200]}")
+    if len(listed) > most:
+        print(f"... and {len(listed) - most} more")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
+    parser.add_argument("directory", nargs="+", type=Path)
+    parser.add_argument("--differences", type=int, default=40, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="OUT")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
+    options = parser.parse_args(arguments)
+    for directory in options.directory:
+        if not directory.is_dir():
+            parser.error(f"{directory} is not a directory")
+    captures = [path for path in capture_files(options.directory) if not path.name.endswith(TRUTH)]
+    if not captures:
+        parser.error("no capture found")
+    with ProcessPoolExecutor(options.processes) as pool:
+        results = list(pool.map(compare, captures))
+    print_table(results, options.differences)
+    if options.json:
+        options.json.write_text(
+            json.dumps([vars(result) for result in results], indent=1), encoding="utf-8"
+        )
+    return 1 if any(result.failure for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
