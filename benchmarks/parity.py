@@ -105,12 +105,12 @@ def same_in_scope(ours: str, theirs: str) -> bool:
     if ours == theirs:
         return True
     known = ours.split(":")
-    if known[-1] == "data":
+    if known[-1] == "data" or known[-1] not in FIELDS:
         known.pop()
     named = theirs.split(":")
     if named[: len(known)] != known:
         return False
-    return len(named) > len(known) and named[len(known)] not in FIELDS
+    return len(named) == len(known) or named[len(known)] not in FIELDS
 
 
 def compare(capture: Path) -> Comparison:
@@ -150,9 +150,7 @@ def _compare_rows(
             result.differing[name] += missing
 
 
-def _note(
-    result: Comparison, name: str, number: int, mine: str, theirs: str, same: bool
-) -> None:
+def _note(result: Comparison, name: str, number: int, mine: str, theirs: str, same: bool) -> None:
     result.cells[name] += 1
     if not same:
         result.differing[name] += 1

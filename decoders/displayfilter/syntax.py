@@ -114,7 +114,8 @@ class Call(Place):
     type: FieldType = FieldType.NONE
 
 
-Operand: TypeAlias = Word | Text | Character | FieldValue | Constant | Slice | Arithmetic | Call
+Literal: TypeAlias = Word | Text | Character
+Operand: TypeAlias = Literal | FieldValue | Constant | Slice | Arithmetic | Call
 
 
 # Truth values ---------------------------------------------------------------------------------

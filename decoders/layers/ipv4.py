@@ -46,8 +46,11 @@ def ipv4(context: Context, octets: Octets) -> None:
         return
     _header_fields(context, octets)
     octets.require(headers.IPV4.size)
+    destination = headers.IPV4.read(octets)[-1]
     if header_length > headers.IPV4.size:
-        _options(context, octets, header_length)
+        destination = _options(context, octets, header_length) or destination
+    row.put("ip.dst", destination)
+    row.dst = destination
     _payload(context, octets, header_length)
 
 
@@ -56,10 +59,11 @@ def _total_length(context: Context, octets: Octets, header_length: int) -> bool:
     row = context.row
     octets.require(4)
     length = int.from_bytes(octets.data[octets.start + 2 : octets.start + 4], "big")
-    if length == 0:
+    offloaded = length == 0
+    if offloaded:
         length = octets.claimed
     row.put("ip.len", length)
-    if length < header_length:
+    if length < header_length and not offloaded:
         row.expert(ERROR, PROTOCOL, f"IPv4 total length {length} below its header's length")
         return False
     if length > octets.claimed and not row.quoting:
@@ -84,11 +88,10 @@ def _header_fields(context: Context, octets: Octets) -> None:
             (12, "ip.checksum", checksum),
             (12, "ip.checksum.status", UNVERIFIED),
             (16, "ip.src", src),
-            (20, "ip.dst", dst),
         ),
     )
     if octets.captured >= headers.IPV4.size:
-        row.src, row.dst = src, dst
+        row.src = src
         _judge_ttl(context, ttl, protocol, dst)
 
 
@@ -102,18 +105,23 @@ def _judge_ttl(context: Context, ttl: int, protocol: int, dst: int) -> None:
 
 
 NO_OPERATION, END_OF_LIST = 1, 0
+SOURCE_ROUTES = (131, 137)
+"""Loose and strict source route (RFC 791 section 3.1)."""
 
 
-def _options(context: Context, octets: Octets, header_length: int) -> None:
-    """Walk the options for what is wrong with them; they change nothing above."""
+def _options(context: Context, octets: Octets, header_length: int) -> int:
+    """Walk the options; the last address of a source route that still goes on, else 0.
+
+    Wireshark shows that address as ``ip.dst`` and uses it for conversations.
+    """
     octets.require(header_length)
     row = context.row
     at, end = octets.start + headers.IPV4.size, octets.start + header_length
-    fillers = 0
+    fillers = destination = 0
     while at < end:
         kind = octets.data[at]
         if kind == END_OF_LIST:
-            return
+            break
         if kind == NO_OPERATION:
             fillers += 1
             if fillers == 4:
@@ -124,8 +132,11 @@ def _options(context: Context, octets: Octets, header_length: int) -> None:
         length = octets.data[at + 1] if at + 1 < end else 0
         if length < 2 or at + length > end:
             row.expert(WARNING, PROTOCOL, "bad option length")
-            return
+            break
+        if kind in SOURCE_ROUTES and 7 <= length >= octets.data[at + 2]:
+            destination = int.from_bytes(octets.data[at + length - 4 : at + length], "big")
         at += length
+    return destination
 
 
 def _payload(context: Context, octets: Octets, header_length: int) -> None:

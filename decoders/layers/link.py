@@ -52,6 +52,8 @@ def ethernet(context: Context, octets: Octets) -> None:
     dst, src, kind = headers.ETHERNET.read(octets)
     row.put("eth.dst", dst)
     row.put("eth.src", src)
+    if src[0] & 1:
+        row.expert(WARNING, PROTOCOL, "source address is a group address")
     payload = octets.after(headers.ETHERNET.size)
     if 0 < kind <= LARGEST_LENGTH:
         _length_frame(context, octets, payload, kind)

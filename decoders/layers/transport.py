@@ -268,6 +268,20 @@ def _checksum_status(context: Context, checksum: int) -> int:
     return ILLEGAL_CHECKSUM
 
 
+IGMP_TYPES = frozenset((0x11, 0x12, 0x16, 0x17, 0x22))
+"""Types of IGMP versions 1 to 3 (RFC 1112, 2236, 3376); each version has a dissector of its own."""
+
+
+@register(IP_PROTOCOLS, 2)
+def igmp(context: Context, octets: Octets) -> None:
+    """IGMP: recognised, and its version's dissector under the same name."""
+    context.row.enter("igmp", "IGMP")
+    octets.require(1)
+    context.row.put("igmp", 1)
+    if octets.data[octets.start] in IGMP_TYPES:
+        context.row.protocols.append("igmp")
+
+
 def _recognised(protocol: str, title: str, octets_needed: int) -> Layer:
     """A transport that is named and not dissected."""
 
@@ -280,7 +294,6 @@ def _recognised(protocol: str, title: str, octets_needed: int) -> Layer:
 
 
 for _number, _protocol, _title, _needed in (
-    (2, "igmp", "IGMP", 1),
     (50, "esp", "ESP", 8),
     (132, "sctp", "SCTP", 12),
 ):

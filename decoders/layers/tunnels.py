@@ -59,8 +59,8 @@ def _ppp(context: Context, octets: Octets) -> None:
 def mpls(context: Context, octets: Octets) -> None:
     """A stack of labels; what is below is guessed from its first nibble, as Wireshark does."""
     row = context.row
+    row.enter("mpls", "MPLS")
     while True:
-        row.enter("mpls", "MPLS")
         octets.require(4)
         entry = int.from_bytes(octets.data[octets.start : octets.start + 4], "big")
         row.put("mpls", 1)
