@@ -44,12 +44,40 @@ TSHARK_SECONDS = 120
 IN_SCOPE = "frame.protocols (in scope)"
 
 TSHARK_FIELDS = (
-    "frame.number frame.time_epoch frame.len frame.cap_len frame.protocols eth.type vlan.id "
-    "pppoe.code pppoe.session_id ppp.protocol ip.src ip.dst ip.proto ip.ttl ipv6.src ipv6.dst "
-    "tcp.stream tcp.srcport tcp.dstport tcp.flags tcp.seq_raw tcp.ack_raw tcp.len "
-    "tcp.analysis.retransmission udp.stream udp.srcport udp.dstport icmp.type icmp.code "
-    "icmpv6.type icmpv6.code arp.opcode _ws.malformed"
-).split()
+    "frame.number",
+    "frame.time_epoch",
+    "frame.len",
+    "frame.cap_len",
+    "frame.protocols",
+    "eth.type",
+    "vlan.id",
+    "pppoe.code",
+    "pppoe.session_id",
+    "ppp.protocol",
+    "ip.src",
+    "ip.dst",
+    "ip.proto",
+    "ip.ttl",
+    "ipv6.src",
+    "ipv6.dst",
+    "tcp.stream",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.flags",
+    "tcp.seq_raw",
+    "tcp.ack_raw",
+    "tcp.len",
+    "tcp.analysis.retransmission",
+    "udp.stream",
+    "udp.srcport",
+    "udp.dstport",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
+    "icmpv6.code",
+    "arp.opcode",
+    "_ws.malformed",
+)
 
 
 @dataclass
@@ -60,6 +88,9 @@ class Comparison:
     packets: int = 0
     cells: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
+    undecoded: Counter[str] = field(default_factory=Counter)
+    """Differing cells of packets that say themselves that they are not decoded to their end."""
+    undecoded_packets: int = 0
     first: dict[str, str] = field(default_factory=dict)
     """Field -> the first packet that differs, in words."""
     failure: str = ""
@@ -135,12 +166,13 @@ def _compare_rows(
         if count > len(truth):
             continue
         theirs = truth[count - 1]
+        result.undecoded_packets += "replicap.undecoded" in row.own
         for at, name in declared:
             mine = cell(row, name)
-            _note(result, name, row.number, mine, theirs[at], mine == theirs[at])
+            _note(result, name, row, (mine, theirs[at]), mine == theirs[at])
             if name == "frame.protocols":
                 same = same_in_scope(mine, theirs[at])
-                _note(result, IN_SCOPE, row.number, mine, theirs[at], same)
+                _note(result, IN_SCOPE, row, (mine, theirs[at]), same)
     result.packets = len(truth)
     if count != len(truth):
         result.failure = f"{count} packets read, {len(truth)} expected"
@@ -150,11 +182,14 @@ def _compare_rows(
             result.differing[name] += missing
 
 
-def _note(result: Comparison, name: str, number: int, mine: str, theirs: str, same: bool) -> None:
+def _note(result: Comparison, name: str, row: Row, cells: tuple[str, str], same: bool) -> None:
     result.cells[name] += 1
-    if not same:
-        result.differing[name] += 1
-        result.first.setdefault(name, f"packet {number}: {mine!r}, tshark {theirs!r}")
+    if same:
+        return
+    result.differing[name] += 1
+    result.undecoded[name] += "replicap.undecoded" in row.own
+    mine, theirs = cells
+    result.first.setdefault(name, f"packet {row.number}: {mine!r}, tshark {theirs!r}")
 
 
 def percent(equal: int, cells: int) -> str:
@@ -180,7 +215,12 @@ def print_table(results: Sequence[Comparison], differences: int) -> None:
     packets = sum(result.packets for result in results)
     equal = percent(total - wrong, total) if total else "-"
     print(f"{'all':<34}{total:>10}{wrong:>10}{equal:>10}")
+    said = sum(
+        count for result in results for name, count in result.undecoded.items() if name != IN_SCOPE
+    )
+    undecoded = sum(result.undecoded_packets for result in results)
     print(f"\n{len(results)} captures, {packets} packets")
+    print(f"{undecoded} packets say replicap.undecoded; {said} of the differing cells are theirs")
     for result in results:
         if result.failure:
             print(f"not compared: {result.capture}: {result.failure}")

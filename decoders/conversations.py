@@ -8,7 +8,7 @@ order, and nothing else: not VLAN, not PPPoE session, not interface. TCP analysi
 from __future__ import annotations
 
 from decoders.row import NOTE, SEQUENCE, Address, Datagram, Row, Segment
-from decoders.tcp_analysis import Analysis, Flow, analyse, show
+from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Flow, analyse, show
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -131,6 +131,8 @@ class Conversations:
                 row.expert(NOTE, SEQUENCE, "port numbers reused")
             return
         found = analyse(row, segment, analysis, flows, reused)
+        if segment.payload_at is not None and not NOT_HANDED_UP.isdisjoint(found.marks):
+            row.forget_from(segment.payload_at)
         if "tcp.flags" in row.own and not segment.options_cut:
             show(row, found, analysis)
 

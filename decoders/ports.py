@@ -1,8 +1,8 @@
 """Well-known ports that Wireshark 4.0 hands to a dissector, by the name it gives the protocol.
 
 From ``tshark -G decodes``. Nothing behind these ports is dissected here: the name only tells in
-``frame.protocols`` that a payload is claimed, and by whom. Dissectors that look at the payload before
-they claim it (SIP, SNMP, IKE, STUN ...) are left out, because a port does not decide for them.
+``frame.protocols`` that a payload is claimed, and by whom. Dissectors that look at the payload
+before they claim it (SIP, SNMP, IKE, STUN ...) are left out: a port does not decide for them.
 """
 
 from __future__ import annotations

@@ -138,6 +138,16 @@ class Row:
         self.protocols.append(protocol)
         self.current = name
 
+    def forget_from(self, layer: int) -> None:
+        """Take back the protocols from a place in the list on: their dissector was not called."""
+        for protocol in self.protocols[layer:]:
+            values = self.own.get(protocol)
+            if values:
+                values.pop()
+                if not values:
+                    del self.own[protocol]
+        del self.protocols[layer:]
+
     def put(self, field: str, value: Any) -> None:
         """One more occurrence of a field."""
         if self._wanted is not None and field not in self._wanted:

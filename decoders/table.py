@@ -5,9 +5,10 @@ Column names and types come from :mod:`decoders.fields`; the table is a Polars f
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from decoders.containers import Capture
@@ -61,7 +62,8 @@ def decode(
     """
     fields = stored(("frame.number", *wanted))
     builder = _Builder(fields)
-    for row in rows(capture, wanted=frozenset(field.name for field in fields), keep=keep):
+    names = frozenset(field.name for field in fields)
+    for row in rows(capture, names, keep=keep):
         builder.add(row)
         if progress is not None and builder.count % PROGRESS_EVERY == 0:
             progress(builder.count)
@@ -75,8 +77,8 @@ class _Column:
     """The occurrences of one field in the chunk at hand."""
 
     field: Field
-    first: list[Any] = field(default_factory=list)
-    further: dict[str, dict[int, Any]] = field(default_factory=dict)
+    first: list[Any] = dataclasses.field(default_factory=list)
+    further: dict[str, dict[int, Any]] = dataclasses.field(default_factory=dict)
     """Columns of further and of quoted occurrences: row of the chunk -> value."""
 
 

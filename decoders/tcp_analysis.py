@@ -98,9 +98,12 @@ class Analysis:
             return
         if segment.flags & (SYN | ACK) == SYN:
             self.syn_time = time_ns
-        elif segment.flags & (SYN | ACK) == ACK and self.syn_time is not None:
-            if self.first_rtt is None:
-                self.first_rtt = time_ns - self.syn_time
+        elif (
+            segment.flags & (SYN | ACK) == ACK
+            and self.syn_time is not None
+            and self.first_rtt is None
+        ):
+            self.first_rtt = time_ns - self.syn_time
 
 
 @dataclass(slots=True)
@@ -135,7 +138,7 @@ def analyse(
     _acknowledges_lost(segment, found, backward)
     if segment.length or segment.flags & (SYN | FIN):
         _sent_again(segment, found, flows, analysis, now)
-    _remember(row.number, now, segment, found, (forward, backward), probe)
+    _remember((row.number, now), segment, found, forward, probe)
     _acknowledge(segment, found, backward, now)
     _in_flight(segment, found, forward)
     _shift(segment, forward, analysis)
@@ -267,15 +270,10 @@ def _is_out_of_order(segment: Segment, forward: Flow, analysis: Analysis, now: i
 
 
 def _remember(
-    number: int,
-    now: int,
-    segment: Segment,
-    found: Found,
-    flows: tuple[Flow, Flow],
-    probe: bool,
+    frame: tuple[int, int], segment: Segment, found: Found, forward: Flow, probe: bool
 ) -> None:
-    """Rules 12 to 15."""
-    forward, _ = flows
+    """Rules 12 to 15; ``frame`` is its number and time."""
+    number, now = frame
     length = segment.length or 0
     end = (segment.seq + length) % MODULUS
     if (length or segment.flags & (SYN | FIN)) and len(forward.unacked) < MOST_UNACKED:
@@ -342,9 +340,8 @@ _SEVERITIES = {
 _Put = Callable[[str, object], None]
 
 
-NOT_HANDED_UP = frozenset(
-    ("retransmission", "out_of_order", "keep_alive", "zero_window_probe", "lost_segment")
-)
+NOT_HANDED_UP = frozenset(("retransmission", "out_of_order", "keep_alive"))
+"""Marks of a segment whose payload no protocol above TCP gets to see (semantics 6.3)."""
 
 
 def show(row: Row, found: Found, analysis: Analysis) -> None:

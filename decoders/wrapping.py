@@ -394,7 +394,7 @@ def head_of(file: str) -> bytes:
 def _open_zip(place: Place) -> Stream:
     archive = _archive(place.file)
     with closing(archive):
-        infos = [info for info in archive.infolist() if not info.is_dir()]
+        infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
         if place.member is None:
             chosen = _only_capture(place.file, archive, infos)
         else:

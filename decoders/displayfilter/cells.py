@@ -1,7 +1,6 @@
 """The cells of an operand: one narwhals expression for each value a frame may have of it.
 
-A cell is null where the frame has no such value. Narwhals expressions only, so that they run on
-every engine; the one exception is the hexadecimal text of octets (:func:`_encoded`).
+A cell is null where the frame has no such value.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
-from functools import reduce
+from itertools import product
 
 import narwhals as nw
 
@@ -26,10 +25,10 @@ from decoders.displayfilter.syntax import (
     Range,
     Slice,
 )
-from decoders.fields import FIELDS, Field, FieldType
+from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
 
 MOST_CELLS = 4096
-"""Values and pairs of values one comparison may have."""
+"""Values, and pairs of values, that one comparison may have."""
 
 
 @unique
@@ -40,7 +39,7 @@ class Form(Enum):
     TEXT = "text"
     BINARY = "binary"
     HEX = "hexadecimal text"
-    MARK = "true or null"
+    MARK = "not null"
 
 
 _FORMS = {
@@ -55,11 +54,15 @@ _FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The values of an operand; ``length``: octets each has, when all have the same."""
+    """The values of an operand. ``octets``: how many each has, when all have the same."""
 
     form: Form
     cells: tuple[nw.Expr, ...]
-    length: int | None = None
+    octets: int | None = None
+
+
+def unsupported(message: str, place: Place) -> FilterError:
+    return FilterError(message, kind="unsupported", start=place.start, end=place.end)
 
 
 def cells(operand: Operand, columns: Container[str]) -> Cells:
@@ -69,16 +72,238 @@ def cells(operand: Operand, columns: Container[str]) -> Cells:
             return _field(operand, columns)
         case Constant():
             return _constant(operand)
-        case Slice(operand=inner, ranges=ranges):
-            octets = as_hex(cells(inner, columns), type_of=inner)
-            made = [hexadecimal.sliced(cell, ranges, octets.length) for cell in octets.cells]
-            if any(cell is None for cell in made):
-                message = "a slice from one end to the other of text or octets is not supported"
-                raise _unsupported(message, operand)
-            return Cells(Form.HEX, tuple(cell for cell in made if cell is not None))
+        case Slice():
+            return _slice(operand, columns)
         case Arithmetic():
             return _arithmetic(operand, columns)
         case Call():
             return _call(operand, columns)
         case _:
-            raise _unsupported("a name that was not looked up", operand)
+            raise unsupported("this operand was not looked up", operand)
+
+
+def as_hex(values: Cells) -> Cells:
+    """The same values as hexadecimal text."""
+    match values.form:
+        case Form.INTEGER:
+            octets = values.octets or 4
+            made = [hexadecimal.of_number(cell, octets) for cell in values.cells]
+        case Form.TEXT | Form.BINARY:
+            text = values.form is Form.TEXT
+            made = [hexadecimal.encoded(cell, text=text) for cell in values.cells]
+        case _:
+            return values
+    return Cells(Form.HEX, tuple(made), values.octets)
+
+
+def hex_of(value: int | str | bytes, octets: int | None) -> str:
+    """A constant in hexadecimal text."""
+    match value:
+        case bytes():
+            return value.hex()
+        case str():
+            return value.encode().hex()
+        case int():
+            return value.to_bytes(octets or 4, "big").hex()
+
+
+# Fields ---------------------------------------------------------------------------------------
+
+
+def _field(operand: FieldValue, columns: Container[str]) -> Cells:
+    field = operand.field
+    found: list[nw.Expr] = []
+    for part in field.of or (field.name,):
+        occurrences = [nw.col(name) for name in occurrence_columns(FIELDS[part], columns)]
+        # Everything of a frame stands in its one frame header.
+        if operand.layers and field.protocol == "frame":
+            occurrences = occurrences if _holds(operand.layers, 1, 1) else occurrences[:0]
+        elif operand.layers:
+            occurrences = [*_of_layers(occurrences, operand.layers)]
+        found.extend(occurrences)
+    form = _FORMS.get(field.type, Form.INTEGER)
+    if form is Form.INTEGER:
+        found = [cell.cast(nw.Int64) for cell in found]
+    return Cells(form, tuple(found), LENGTHS.get(field.type))
+
+
+def occurrence_columns(field: Field, columns: Container[str]) -> Iterator[str]:
+    """The columns of a field that a table has, own occurrences first.
+
+    Raises LookupError when there is none: the field was not decoded.
+    """
+    if field.column not in columns:
+        raise LookupError(f"the table has no column {field.column}: {field.name} was not decoded")
+    for name in (field.own_column, field.quoted_column):
+        occurrence = 1
+        while name(occurrence) in columns:
+            yield name(occurrence)
+            occurrence += 1
+
+
+def _of_layers(occurrences: Sequence[nw.Expr], layers: Sequence[Range]) -> Iterator[nw.Expr]:
+    """Each occurrence where it is one of the layers, counted among those the frame has."""
+    there = [(~cell.is_null()).cast(nw.Int64) for cell in occurrences]
+    total = sum(there[1:], there[0])
+    rank = nw.lit(0, nw.Int64)
+    for cell, one in zip(occurrences, there, strict=True):
+        rank = rank + one
+        wanted = [_in_layer(part, rank, total) for part in layers]
+        yield nw.when(nw.any_horizontal(*wanted, ignore_nulls=True)).then(cell)
+
+
+def _in_layer(part: Range, rank: nw.Expr, total: nw.Expr) -> nw.Expr:
+    first, last = _bounds(part)
+    low = nw.lit(first, nw.Int64) if first >= 0 else total + first + 1
+    if last is None:
+        return rank >= low
+    return (rank >= low) & (rank <= (nw.lit(last, nw.Int64) if last >= 0 else total + last + 1))
+
+
+def _bounds(part: Range) -> tuple[int, int | None]:
+    """First and last layer of a range; its last is None when it goes on to the innermost."""
+    if part.length is None:
+        return part.first, part.last
+    last = part.first + part.length - 1
+    return part.first, None if part.first < 0 <= last else last
+
+
+def _holds(layers: Sequence[Range], rank: int, total: int) -> bool:
+    """Whether layer ``rank`` of ``total`` is one of the layers."""
+    for part in layers:
+        first, last = (
+            edge if edge is None or edge >= 0 else total + edge + 1 for edge in _bounds(part)
+        )
+        if first is not None and first <= rank and (last is None or rank <= last):
+            return True
+    return False
+
+
+# Values, slices, arithmetic, functions --------------------------------------------------------
+
+
+def _constant(operand: Constant) -> Cells:
+    form = _FORMS.get(operand.type, Form.INTEGER)
+    dtype = nw.Int64 if form is Form.INTEGER else None
+    return Cells(form, (nw.lit(operand.low, dtype),), LENGTHS.get(operand.type))
+
+
+def _slice(operand: Slice, columns: Container[str]) -> Cells:
+    values = as_hex(cells(operand.operand, columns))
+    made = []
+    for cell in values.cells:
+        piece = hexadecimal.sliced(cell, operand.ranges, values.octets)
+        if piece is None:
+            message = "a slice that counts from both ends of text or octets is not supported"
+            raise unsupported(message, operand)
+        made.append(piece)
+    return Cells(Form.HEX, tuple(made), _sliced_octets(operand.ranges, values.octets))
+
+
+def _sliced_octets(ranges: Sequence[Range], octets: int | None) -> int | None:
+    if octets is None:
+        return None
+    spans = [hexadecimal.span_of(part, octets) for part in ranges]
+    if None in spans:
+        spans = spans[: spans.index(None)]
+    return sum(end - start for start, end in filter(None, spans))
+
+
+def _arithmetic(operand: Arithmetic, columns: Container[str]) -> Cells:
+    right = cells(operand.right, columns)
+    if operand.left is None:
+        return Cells(Form.INTEGER, tuple(-1 * cell for cell in right.cells))
+    left = cells(operand.left, columns)
+    if len(left.cells) * len(right.cells) > MOST_CELLS:
+        raise unsupported("this calculates with too many values", operand)
+    constant = operand.right.low if isinstance(operand.right, Constant) else None
+    if left.form is not Form.INTEGER or right.form is not Form.INTEGER:
+        return _masked_octets(operand, left, constant)
+    made = [
+        arithmetic.computed(operand.operator, one, constant if isinstance(constant, int) else two)
+        for one, two in product(left.cells, right.cells)
+    ]
+    octets = left.octets if operand.type is FieldType.IPV4 else None
+    return Cells(Form.INTEGER, tuple(made), octets)
+
+
+def _masked_octets(
+    operand: Arithmetic, left: Cells, constant: int | str | bytes | None
+) -> Cells:
+    if not isinstance(constant, bytes):
+        raise unsupported("'&' takes octets that are written out, not a field", operand.right)
+    octets = as_hex(left)
+    mask = constant if octets.octets is None else constant[: octets.octets]
+    made = tuple(hexadecimal.masked(cell, mask) for cell in octets.cells)
+    return Cells(Form.HEX, made, len(mask))
+
+
+def _call(operand: Call, columns: Container[str]) -> Cells:
+    values = [cells(argument, columns) for argument in operand.arguments]
+    if sum(len(value.cells) for value in values) > MOST_CELLS:
+        raise unsupported("this function has too many values", operand)
+    first = values[0]
+    match operand.function:
+        case "count":
+            there = [(~cell.is_null()).cast(nw.Int64) for cell in first.cells]
+            number = sum(there[1:], there[0]) if there else nw.lit(None, nw.Int64)
+            return Cells(Form.INTEGER, (nw.when(number > 0).then(number),))
+        case "max" | "min":
+            extreme = nw.max_horizontal if operand.function == "max" else nw.min_horizontal
+            every = [cell for value in values for cell in value.cells]
+            return Cells(Form.INTEGER, (extreme(*every),), first.octets)
+        case "abs":
+            each = (cell for value in values for cell in value.cells)
+            return Cells(Form.INTEGER, tuple(cell.abs() for cell in each))
+        case "len":
+            return Cells(Form.INTEGER, tuple(_length(cell, first) for cell in first.cells))
+        case "string":
+            kind = operand.arguments[0].type  # type: ignore[union-attr]
+            return Cells(Form.TEXT, tuple(_spelled(cell, kind) for cell in first.cells))
+        case _:
+            case = _upper if operand.function == "upper" else _lower
+            return Cells(Form.TEXT, tuple(case(cell) for cell in first.cells))
+
+
+def _length(cell: nw.Expr, values: Cells) -> nw.Expr:
+    """Octets of a value."""
+    if values.octets is not None:
+        return nw.when(~cell.is_null()).then(nw.lit(values.octets, nw.Int64))
+    if values.form is Form.TEXT:
+        for count, characters in _UTF8.items():
+            cell = cell.str.replace_all(characters, "x" * count)
+        return cell.str.len_chars().cast(nw.Int64)
+    octets = as_hex(Cells(values.form, (cell,)))
+    return octets.cells[0].str.len_chars().cast(nw.Int64) // 2
+
+
+_UTF8 = {
+    2: r"[\x{80}-\x{7ff}]",
+    3: r"[\x{800}-\x{ffff}]",
+    4: r"[\x{10000}-\x{10ffff}]",
+}
+"""Octets in UTF-8 -> the characters that have so many."""
+
+
+def _spelled(cell: nw.Expr, kind: FieldType) -> nw.Expr:
+    """``string()``: numbers in decimal, addresses as they are written."""
+    if kind in UNSIGNED_BITS:
+        return cell.cast(nw.String)
+    if kind is FieldType.IPV4:
+        parts = [(cell // 256**place % 256).cast(nw.String) for place in (3, 2, 1, 0)]
+        return nw.concat_str(*parts, separator=".")
+    octets = hexadecimal.encoded(cell, text=False)
+    return nw.concat_str(*(octets.str.slice(2 * n, 2) for n in range(6)), separator=":")
+
+
+def _upper(cell: nw.Expr) -> nw.Expr:
+    """ASCII letters only, as Wireshark does it."""
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        cell = cell.str.replace_all(letter, letter.upper(), literal=True)
+    return cell
+
+
+def _lower(cell: nw.Expr) -> nw.Expr:
+    for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+        cell = cell.str.replace_all(letter, letter.lower(), literal=True)
+    return cell

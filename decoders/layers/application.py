@@ -79,7 +79,8 @@ def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
 def _name(context: Context, octets: Octets, protocol: str) -> None:
     """A payload that a dissector claims by its port, and that is not dissected here."""
     context.row.enter(protocol, protocol.upper())
-    octets.require(octets.claimed)
+    if not octets.fragment:
+        octets.require(octets.claimed)
 
 
 _TITLES = {

@@ -6,7 +6,7 @@ from decoders import headers
 from decoders.layers.dispatch import ETHERTYPES, IP_PROTOCOLS, Context, data, register
 from decoders.octets import Octets
 from decoders.reassembly import Fragment
-from decoders.row import ERROR, MALFORMED, NOTE, PROTOCOL, SEQUENCE, WARNING
+from decoders.row import ERROR, NOTE, PROTOCOL, SEQUENCE, WARNING
 
 MORE_FRAGMENTS, DONT_FRAGMENT, RESERVED = 0x2000, 0x4000, 0x8000
 OFFSET_MASK = 0x1FFF
@@ -48,9 +48,11 @@ def ipv4(context: Context, octets: Octets) -> None:
     octets.require(headers.IPV4.size)
     destination = headers.IPV4.read(octets)[-1]
     if header_length > headers.IPV4.size:
-        destination = _options(context, octets, header_length) or destination
+        destination = _end_of_source_route(octets, header_length) or destination
     row.put("ip.dst", destination)
     row.dst = destination
+    if header_length > headers.IPV4.size:
+        _options(context, octets, header_length)
     _payload(context, octets, header_length)
 
 
@@ -109,15 +111,38 @@ SOURCE_ROUTES = (131, 137)
 """Loose and strict source route (RFC 791 section 3.1)."""
 
 
-def _options(context: Context, octets: Octets, header_length: int) -> int:
-    """Walk the options; the last address of a source route that still goes on, else 0.
+def _end_of_source_route(octets: Octets, header_length: int) -> int:
+    """The last address of a source route that still goes on, else 0.
 
     Wireshark shows that address as ``ip.dst`` and uses it for conversations.
     """
+    at = headers.IPV4.size
+    while at < header_length:
+        octets.require(at + 1)
+        kind = octets.data[octets.start + at]
+        if kind == END_OF_LIST:
+            return 0
+        if kind == NO_OPERATION:
+            at += 1
+            continue
+        octets.require(at + 2)
+        length = octets.data[octets.start + at + 1]
+        if length < 2 or at + length > header_length:
+            return 0
+        if kind in SOURCE_ROUTES and length >= 7:
+            octets.require(at + length)
+            option = octets.data[octets.start + at : octets.start + at + length]
+            return int.from_bytes(option[-4:], "big") if option[2] <= length else 0
+        at += length
+    return 0
+
+
+def _options(context: Context, octets: Octets, header_length: int) -> None:
+    """Walk the options for what is wrong with them."""
     octets.require(header_length)
     row = context.row
     at, end = octets.start + headers.IPV4.size, octets.start + header_length
-    fillers = destination = 0
+    fillers = 0
     while at < end:
         kind = octets.data[at]
         if kind == END_OF_LIST:
@@ -133,10 +158,7 @@ def _options(context: Context, octets: Octets, header_length: int) -> int:
         if length < 2 or at + length > end:
             row.expert(WARNING, PROTOCOL, "bad option length")
             break
-        if kind in SOURCE_ROUTES and 7 <= length >= octets.data[at + 2]:
-            destination = int.from_bytes(octets.data[at + length - 4 : at + length], "big")
         at += length
-    return destination
 
 
 def _payload(context: Context, octets: Octets, header_length: int) -> None:

@@ -19,7 +19,7 @@ from decoders.layers.dispatch import (
     register,
 )
 from decoders.octets import Octets
-from decoders.row import ERROR, MALFORMED, WARNING
+from decoders.row import MALFORMED, WARNING
 
 LCP, IPCP, IPV6CP = 0xC021, 0x8021, 0x8057
 LCP_PROTOCOL_REJECT = 8
