@@ -102,6 +102,12 @@ class Capture:
         self.format = ",".join(dict.fromkeys(file.format for file in files))
         self.damage: Damage | None = None
 
+    @property
+    def plain_path(self) -> str | None:
+        """Path of a single file without wrapping, which other programs can read as it is."""
+        alone = len(self._files) == 1 and "+" not in self.format
+        return self.path if alone else None
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the file on disk, in hex.

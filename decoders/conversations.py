@@ -87,6 +87,8 @@ class Conversations:
         row.put("tcp.completeness", completeness)
         self._numbers(row, segment, forward, backward)
         self._analyse(row, segment, conversation, (forward, backward), reused)
+        if "tcp.flags" in row.own or segment.quoted:
+            row.put("tcp.window_size", _window(segment, forward))
 
     def _open(self, key: tuple[End, End]) -> Conversation:
         conversation = Conversation(self._tcp_count)
@@ -135,6 +137,13 @@ class Conversations:
             row.forget_from(segment.payload_at)
         if "tcp.flags" in row.own and not segment.options_cut:
             show(row, found, analysis)
+
+
+def _window(segment: Segment, forward: Flow) -> int:
+    """The window in octets: scaled, except in a SYN (RFC 7323 section 2.2)."""
+    if segment.flags & SYN or forward.scale < 0:
+        return segment.window
+    return segment.window << forward.scale
 
 
 def _key(source: End, destination: End) -> tuple[tuple[End, End], int]:

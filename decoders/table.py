@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from decoders import reference
 from decoders.containers import Capture
 from decoders.fields import ColumnType, Field, stored
-from decoders.reference import rows
 from decoders.row import Row
 
 if TYPE_CHECKING:
@@ -26,6 +26,21 @@ MOST_OCCURRENCES = 64
 """Columns a field can have for its own occurrences, and for its quoted ones."""
 
 PROGRESS_EVERY = 1_000
+
+DECODERS = ("auto", "reference", "tshark")
+"""Decoders by name."""
+
+
+class Rows(Protocol):
+    """Rows of a capture, lazily; see :func:`decoders.reference.rows`."""
+
+    def __call__(
+        self,
+        capture: Capture,
+        wanted: Collection[str] | None = None,
+        *,
+        keep: Sequence[bool] | None = None,
+    ) -> Iterator[Row]: ...
 
 
 @dataclass
@@ -51,8 +66,11 @@ def decode(
     *,
     keep: Sequence[bool] | None = None,
     progress: Callable[[int], None] | None = None,
+    decoder: str = "auto",
 ) -> Table:
     """The table of a capture with the columns of the fields ``wanted``.
+
+    ``decoder`` is one of :data:`DECODERS`; ``auto`` is the reference decoder.
 
     With ``keep``, one truth value for each frame of the capture, the table is that of a file that
     holds only those frames: numbers of frames and streams are given anew. ``progress`` is told the
@@ -61,15 +79,25 @@ def decode(
     Raises KeyError for a field that is not declared, CaptureError when nothing can be read.
     """
     fields = stored(("frame.number", *wanted))
-    builder = _Builder(fields)
+    name = "reference" if decoder == "auto" else decoder
+    builder = _Builder(fields, name)
     names = frozenset(field.name for field in fields)
-    for row in rows(capture, names, keep=keep):
+    for row in rows_by(name)(capture, names, keep=keep):
         builder.add(row)
         if progress is not None and builder.count % PROGRESS_EVERY == 0:
             progress(builder.count)
     if progress is not None:
         progress(builder.count)
     return builder.table()
+
+
+def rows_by(decoder: str) -> Rows:
+    """The row-wise door of a decoder; raises KeyError for one that does not exist."""
+    if decoder == "tshark":
+        from decoders import tshark
+
+        return tshark.rows
+    return {"reference": reference.rows}[decoder]
 
 
 @dataclass
@@ -83,10 +111,12 @@ class _Column:
 
 
 class _Builder:
-    def __init__(self, fields: list[Field]) -> None:
+    def __init__(self, fields: list[Field], decoder: str) -> None:
+        self._decoder = decoder
         self._columns = [_Column(field) for field in fields]
         self._chunks: list[polars.DataFrame] = []
         self._rows = 0
+        self._excess = ""
         self.count = 0
         self.malformed = 0
         self.short = 0
@@ -106,6 +136,8 @@ class _Builder:
             if quoted and column.field.name in quoted:
                 self._quoted(column, at, quoted[column.field.name])
         self._count(row)
+        if self._excess:
+            self._flag_excess(at)
         self._rows += 1
         self.count += 1
         if self._rows == CHUNK:
@@ -129,8 +161,15 @@ class _Builder:
 
     def _too_many(self, column: _Column, values: list[Any]) -> None:
         if len(values) > MOST_OCCURRENCES:
-            reason = f"more than {MOST_OCCURRENCES} values of {column.field.name}"
-            self.undecoded[reason] += 1
+            self._excess = f"more than {MOST_OCCURRENCES} values of {column.field.name}"
+
+    def _flag_excess(self, at: int) -> None:
+        """Say in the frame itself that not all of it is in the table."""
+        self.undecoded[self._excess] += 1
+        for column in self._columns:
+            if column.field.name == "replicap.undecoded" and column.first[at] is None:
+                column.first[at] = self._excess
+        self._excess = ""
 
     def _flush(self) -> None:
         import polars
@@ -164,7 +203,7 @@ class _Builder:
             malformed=self.malformed,
             short=self.short,
             undecoded=dict(self.undecoded),
-            decoder="reference",
+            decoder=self._decoder,
         )
 
 

@@ -233,9 +233,8 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
     if protocol == "udp" and not _believe_length(context, octets, length):
         return
     octets.require(8)
-    if protocol == "udp":
-        row.put("udp.checksum", checksum)
-        row.put("udp.checksum.status", _checksum_status(context, checksum))
+    row.put("udp.checksum", checksum)
+    row.put("udp.checksum.status", _checksum_status(context, checksum))
     row.transport.append(Datagram(row.src, row.dst, srcport, dstport, row.quoting))
     if srcport in TRACEROUTE_PORTS or dstport in TRACEROUTE_PORTS:
         row.expert(CHAT, SEQUENCE, "possible traceroute")

@@ -24,6 +24,7 @@ def pcap_record(
     fraction: int,
     data: bytes,
     wire_length: int | None = None,
+    *,
     order: str = "<",
     modified: bool = False,
 ) -> bytes:
@@ -37,9 +38,7 @@ def pcap_record(
 
 def options(order: str, pairs: Iterable[Option]) -> bytes:
     """An option list with its end mark; empty for no options."""
-    out = b""
-    for code, value in pairs:
-        out += struct.pack(order + "HH", code, len(value)) + pad(value)
+    out = b"".join(struct.pack(order + "HH", c, len(value)) + pad(value) for c, value in pairs)
     return out + bytes(4) if out else b""
 
 
@@ -69,6 +68,7 @@ def epb(
     ticks: int,
     data: bytes,
     interface: int = 0,
+    *,
     wire_length: int | None = None,
     pairs: Sequence[Option] = (),
     order: str = "<",
