@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from decoders import reference
+from decoders.choice import chosen, rows_by
 from decoders.containers import Capture
 from decoders.fields import ColumnType, Field, stored
 from decoders.row import Row
@@ -26,21 +26,6 @@ MOST_OCCURRENCES = 64
 """Columns a field can have for its own occurrences, and for its quoted ones."""
 
 PROGRESS_EVERY = 1_000
-
-DECODERS = ("auto", "reference", "tshark")
-"""Decoders by name."""
-
-
-class Rows(Protocol):
-    """Rows of a capture, lazily; see :func:`decoders.reference.rows`."""
-
-    def __call__(
-        self,
-        capture: Capture,
-        wanted: Collection[str] | None = None,
-        *,
-        keep: Sequence[bool] | None = None,
-    ) -> Iterator[Row]: ...
 
 
 @dataclass
@@ -70,7 +55,7 @@ def decode(
 ) -> Table:
     """The table of a capture with the columns of the fields ``wanted``.
 
-    ``decoder`` is one of :data:`DECODERS`; ``auto`` is the reference decoder.
+    ``decoder`` is one of :data:`decoders.choice.DECODERS`.
 
     With ``keep``, one truth value for each frame of the capture, the table is that of a file that
     holds only those frames: numbers of frames and streams are given anew. ``progress`` is told the
@@ -79,7 +64,7 @@ def decode(
     Raises KeyError for a field that is not declared, CaptureError when nothing can be read.
     """
     fields = stored(("frame.number", *wanted))
-    name = "reference" if decoder == "auto" else decoder
+    name = chosen(decoder)
     builder = _Builder(fields, name)
     names = frozenset(field.name for field in fields)
     for row in rows_by(name)(capture, names, keep=keep):
@@ -89,15 +74,6 @@ def decode(
     if progress is not None:
         progress(builder.count)
     return builder.table()
-
-
-def rows_by(decoder: str) -> Rows:
-    """The row-wise door of a decoder; raises KeyError for one that does not exist."""
-    if decoder == "tshark":
-        from decoders import tshark
-
-        return tshark.rows
-    return {"reference": reference.rows}[decoder]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from itertools import product
 
 import narwhals as nw
 
-from decoders.displayfilter import arithmetic, hexadecimal
+from decoders.displayfilter import arithmetic, octets
 from decoders.displayfilter.errors import FilterError
 from decoders.displayfilter.functions import LENGTHS
 from decoders.displayfilter.syntax import (
@@ -38,7 +38,7 @@ class Form(Enum):
     INTEGER = "integer"
     TEXT = "text"
     BINARY = "binary"
-    HEX = "hexadecimal text"
+    OCTETS = "octets as text"
     MARK = "not null"
 
 
@@ -82,29 +82,33 @@ def cells(operand: Operand, columns: Container[str]) -> Cells:
             raise unsupported("this operand was not looked up", operand)
 
 
-def as_hex(values: Cells) -> Cells:
-    """The same values as hexadecimal text."""
+def as_octets(values: Cells, operand: Place) -> Cells:
+    """The same values as octets in text (see the module of that name)."""
+    count = values.octets
+    made: list[nw.Expr]
+    if values.form is Form.BINARY and count is None:
+        raise unsupported("octets whose number differs can only be compared whole", operand)
     match values.form:
+        case Form.TEXT:
+            made = [octets.of_text(cell) for cell in values.cells]
+        case Form.BINARY:
+            made = [octets.of_binary(cell, count or 0) for cell in values.cells]
         case Form.INTEGER:
-            octets = values.octets or 4
-            made = [hexadecimal.of_number(cell, octets) for cell in values.cells]
-        case Form.TEXT | Form.BINARY:
-            text = values.form is Form.TEXT
-            made = [hexadecimal.encoded(cell, text=text) for cell in values.cells]
+            made = [octets.of_number(cell, count or 4) for cell in values.cells]
         case _:
             return values
-    return Cells(Form.HEX, tuple(made), values.octets)
+    return Cells(Form.OCTETS, tuple(made), count)
 
 
-def hex_of(value: int | str | bytes, octets: int | None) -> str:
-    """A constant in hexadecimal text."""
+def octet_text(value: int | str | bytes, count: int | None) -> str:
+    """A constant as octets in text."""
     match value:
         case bytes():
-            return value.hex()
+            return octets.text_of(value)
         case str():
-            return value.encode().hex()
+            return octets.text_of(value.encode())
         case int():
-            return value.to_bytes(octets or 4, "big").hex()
+            return octets.text_of(value.to_bytes(count or 4, "big"))
 
 
 # Fields ---------------------------------------------------------------------------------------
@@ -189,21 +193,15 @@ def _constant(operand: Constant) -> Cells:
 
 
 def _slice(operand: Slice, columns: Container[str]) -> Cells:
-    values = as_hex(cells(operand.operand, columns))
-    made = []
-    for cell in values.cells:
-        piece = hexadecimal.sliced(cell, operand.ranges, values.octets)
-        if piece is None:
-            message = "a slice that counts from both ends of text or octets is not supported"
-            raise unsupported(message, operand)
-        made.append(piece)
-    return Cells(Form.HEX, tuple(made), _sliced_octets(operand.ranges, values.octets))
+    values = as_octets(cells(operand.operand, columns), operand)
+    made = [octets.sliced(cell, operand.ranges, values.octets) for cell in values.cells]
+    return Cells(Form.OCTETS, tuple(made), _sliced_octets(operand.ranges, values.octets))
 
 
-def _sliced_octets(ranges: Sequence[Range], octets: int | None) -> int | None:
-    if octets is None:
+def _sliced_octets(ranges: Sequence[Range], count: int | None) -> int | None:
+    if count is None:
         return None
-    spans = [hexadecimal.span_of(part, octets) for part in ranges]
+    spans = [octets.span_of(part, count) for part in ranges]
     if None in spans:
         spans = spans[: spans.index(None)]
     return sum(end - start for start, end in filter(None, spans))
@@ -223,19 +221,19 @@ def _arithmetic(operand: Arithmetic, columns: Container[str]) -> Cells:
         arithmetic.computed(operand.operator, one, constant if isinstance(constant, int) else two)
         for one, two in product(left.cells, right.cells)
     ]
-    octets = left.octets if operand.type is FieldType.IPV4 else None
-    return Cells(Form.INTEGER, tuple(made), octets)
+    count = left.octets if operand.type is FieldType.IPV4 else None
+    return Cells(Form.INTEGER, tuple(made), count)
 
 
-def _masked_octets(
-    operand: Arithmetic, left: Cells, constant: int | str | bytes | None
-) -> Cells:
+def _masked_octets(operand: Arithmetic, left: Cells, constant: int | str | bytes | None) -> Cells:
     if not isinstance(constant, bytes):
         raise unsupported("'&' takes octets that are written out, not a field", operand.right)
-    octets = as_hex(left)
-    mask = constant if octets.octets is None else constant[: octets.octets]
-    made = tuple(hexadecimal.masked(cell, mask) for cell in octets.cells)
-    return Cells(Form.HEX, made, len(mask))
+    values = as_octets(left, operand)
+    if values.octets is None:
+        raise unsupported("'&' takes octets whose number is known", operand)
+    mask = constant[: values.octets]
+    made = tuple(octets.masked(cell, mask) for cell in values.cells)
+    return Cells(Form.OCTETS, made, len(mask))
 
 
 def _call(operand: Call, columns: Container[str]) -> Cells:
@@ -256,7 +254,7 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
             each = (cell for value in values for cell in value.cells)
             return Cells(Form.INTEGER, tuple(cell.abs() for cell in each))
         case "len":
-            return Cells(Form.INTEGER, tuple(_length(cell, first) for cell in first.cells))
+            return Cells(Form.INTEGER, tuple(length(cell, first) for cell in first.cells))
         case "string":
             kind = operand.arguments[0].type  # type: ignore[union-attr]
             return Cells(Form.TEXT, tuple(_spelled(cell, kind) for cell in first.cells))
@@ -265,7 +263,7 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
             return Cells(Form.TEXT, tuple(case(cell) for cell in first.cells))
 
 
-def _length(cell: nw.Expr, values: Cells) -> nw.Expr:
+def length(cell: nw.Expr, values: Cells) -> nw.Expr:
     """Octets of a value."""
     if values.octets is not None:
         return nw.when(~cell.is_null()).then(nw.lit(values.octets, nw.Int64))
@@ -273,8 +271,9 @@ def _length(cell: nw.Expr, values: Cells) -> nw.Expr:
         for count, characters in _UTF8.items():
             cell = cell.str.replace_all(characters, "x" * count)
         return cell.str.len_chars().cast(nw.Int64)
-    octets = as_hex(Cells(values.form, (cell,)))
-    return octets.cells[0].str.len_chars().cast(nw.Int64) // 2
+    if values.form is Form.OCTETS:
+        return cell.str.len_chars().cast(nw.Int64)
+    return cell.cast(nw.List(nw.UInt8)).list.len().cast(nw.Int64)
 
 
 _UTF8 = {
@@ -292,8 +291,7 @@ def _spelled(cell: nw.Expr, kind: FieldType) -> nw.Expr:
     if kind is FieldType.IPV4:
         parts = [(cell // 256**place % 256).cast(nw.String) for place in (3, 2, 1, 0)]
         return nw.concat_str(*parts, separator=".")
-    octets = hexadecimal.encoded(cell, text=False)
-    return nw.concat_str(*(octets.str.slice(2 * n, 2) for n in range(6)), separator=":")
+    return octets.each(octets.of_binary(cell, 6), 6, lambda _, octet: f"{octet:02x}", ":")
 
 
 def _upper(cell: nw.Expr) -> nw.Expr:

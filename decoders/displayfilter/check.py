@@ -72,7 +72,7 @@ class _Check:
         if node.spelling == "~=":
             self.warnings.append("'~=' is old; write '!==' (some value differs)")
         right = self._right(node, left)
-        if kind is FieldType.PROTOCOL:
+        if kind is FieldType.PROTOCOL or node.operator == "contains":
             self.operands.octets_needed(left)
         return replace(node, left=left, right=right)
 
@@ -99,6 +99,9 @@ class _Check:
                 f"({words(type_of(right))}) cannot be compared"
             )
             raise refused("type", message, right)
+        if isinstance(left, syntax.Slice) != isinstance(right, syntax.Slice):
+            for side in (left, right):
+                self.operands.octets_needed(side)
 
     def _membership(self, node: Membership) -> Node:
         left = self.operands.subject(node.left, compared=True)

@@ -131,6 +131,8 @@ class Operands:
         field = FIELDS.get(word.text)
         if field is not None:
             self.fields.add(field.name)
+            if word.layers and field.protocol == "_ws.expert":
+                self.postpone("the layer of an expert item is not known", word)
             return FieldValue(word.start, word.end, field, word.layers)
         if word.text in OCTETS:
             message = f"{word.text} needs octets of the packet, which the table does not hold"
@@ -146,14 +148,16 @@ class Operands:
         operand = self.look_up(node.operand, None)
         if type_of(operand) not in SLICEABLE:
             raise refused("type", f"{label(operand)} has no octets to take a slice of", node)
-        if type_of(operand) is FieldType.PROTOCOL:
-            self.octets_needed(operand)
+        self.octets_needed(operand)
         return syntax.Slice(node.start, node.end, operand, node.ranges)
 
     def octets_needed(self, operand: Operand) -> None:
-        """Note that a protocol's octets were asked for."""
-        message = f"the octets of {label(operand)} are needed, which the table does not hold"
-        self.postpone(message, operand)
+        """Note when a field's octets are asked for one by one, and no column holds them so."""
+        if type_of(operand) is FieldType.PROTOCOL:
+            message = f"the octets of {label(operand)} are needed, which the table does not hold"
+            self.postpone(message, operand)
+        elif isinstance(operand, FieldValue) and operand.type is FieldType.BYTES:
+            self.postpone(f"{operand.field.name} can only be compared as a whole", operand)
 
     def _signed(self, node: Arithmetic, kind: Kind | None) -> Operand:
         operand = self.look_up(node.right, kind)
@@ -181,6 +185,10 @@ class Operands:
             raise refused("type", message, node)
         if isinstance(left, Constant) and isinstance(right, Constant):
             return _folded(node, left, right)
+        if type_of(left) not in _NUMBERS | {FieldType.RELATIVE_TIME, FieldType.IPV4}:
+            self.octets_needed(left)
+            if not isinstance(right, Constant):
+                self.postpone("'&' takes octets that are written out, not a field", right)
         return Arithmetic(node.start, node.end, node.operator, left, right, type_of(left))
 
     def _call(self, node: syntax.Call) -> Operand:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from decoders.displayfilter import syntax
@@ -80,7 +82,25 @@ def _lark() -> Lark:
     grammar = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
     # The tree is built while parsing: no recursion over what somebody else wrote.
     builder = cast("Transformer[Any, Any]", _Builder())
-    return Lark(grammar, parser="lalr", lexer="basic", transformer=builder)
+    kept = _kept_tables()
+    return Lark(grammar, parser="lalr", lexer="basic", transformer=builder, cache=kept)
+
+
+def _kept_tables() -> str | bool:
+    """The file in which Lark keeps the tables it made of the grammar; False for none.
+
+    Making them takes longer than all the rest of a small run. The file is a pickle, so the folder
+    must be the user's own and writable by nobody else.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(home) / "replicap"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+    except OSError:
+        return False
+    own = hasattr(os, "getuid") and about.st_uid == os.getuid() and not about.st_mode & 0o022
+    return str(folder / "displayfilter.tables") if own and folder.is_absolute() else False
 
 
 def _refuse_depth(tree: syntax.Node) -> None:
@@ -123,7 +143,7 @@ class _Builder:
             pairs.append(
                 syntax.Comparison(left.start, right.end, sign, every, left, right, str(operator))
             )
-        return pairs[0] if len(pairs) == 1 else self.conjunction(pairs)
+        return pairs[0] if len(pairs) == 1 else self.conjunction([*pairs])
 
     def membership(self, parts: list[Any]) -> syntax.Node:
         left, elements = parts[0], parts[-1]
@@ -171,9 +191,15 @@ class _Builder:
         inner = str(layer)[1:].strip()
         where = (layer.start_pos or 0) + 1
         ranges = _ranges(inner[1:-1] if inner[0] == "[" else inner, where)
-        for part in ranges:
-            if part.last is None and part.length is None and part.first != 0 and inner[-2:] == "-]":
-                raise _error(f"'{inner}' is not a range of layers", *_place(layer))
+        if any(part.last is not None and part.last < 0 for part in ranges):
+            # Wireshark 4.0 reads these as ranges that hold nothing.
+            raise FilterError(
+                "a range of layers that counts from the innermost is not supported",
+                kind="unsupported",
+                start=where - 1,
+                end=layer.end_pos or where,
+                hint="write them one by one: #[-2,-1]",
+            )
         return syntax.Word(
             name.start_pos or 0, layer.end_pos or 0, str(name).lstrip("."), True, ranges
         )
@@ -231,21 +257,18 @@ def _range(text: str) -> syntax.Range | str:
     kind = parts["kind"]
     if kind is None:
         return syntax.Range(first or 0, length=1)
+    if kind == "-":
+        if first is None or second is None:
+            return "a range has two ends"
+        if (first < 0) != (second < 0):
+            return "its ends count from different sides"
+        return syntax.Range(first, last=second) if first <= second else "it ends before it begins"
     if second is None:
-        if first is None and kind == "-":
-            return "it has no number"
         return syntax.Range(first or 0)
-    if kind == ":":
-        return (
-            syntax.Range(first or 0, length=second) if second > 0 else "its length is not positive"
-        )
-    first = first or 0
-    if (first < 0) == (second < 0) and first > second:
-        return "it ends before it begins"
-    return syntax.Range(first, last=second)
+    return syntax.Range(first or 0, length=second) if second > 0 else "its length is not positive"
 
 
-def _number(text: str | None) -> int | None | str:
+def _number(text: str | None) -> int | str | None:
     """A position; None when there is none, "" when it is no number."""
     if text is None:
         return None

@@ -275,15 +275,17 @@ def _moment(parts: dict[str, str | None]) -> int | None:
         if month.lower() not in _MONTHS:
             return None
         month = str(_MONTHS.index(month.lower()) + 1)
-    date = (int(parts["year"] or 0), int(month), int(parts["day"] or 0))
-    clock = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
+    year, day, hour, minute, second = (
+        int(parts[name] or 0) for name in ("year", "day", "hour", "minute", "second")
+    )
     zone = parts["zone"]
     offset = timedelta()
     if zone is not None and zone[0] in "+-":
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
         offset = -offset if zone[0] == "-" else offset
     try:
-        moment = datetime(*date, *clock, tzinfo=timezone(offset))
+        zoned = timezone(offset)
+        moment = datetime(year, int(month), day, hour, minute, second, tzinfo=zoned)
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
