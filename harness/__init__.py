@@ -1,0 +1,1 @@
+"""From a table of packets to a verdict on every published figure."""

@@ -1,0 +1,213 @@
+"""The command ``replicap``: its arguments, and how every failure becomes one line.
+
+Exit status: 0 nothing refuted; 1 a claim refuted; 2 wrong usage or a wrong expectation file;
+3 a capture that cannot be read or is damaged; 130 interrupted; 141 the reader of our output left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import NoReturn
+
+from harness.messages import UsageMistake, drop, say, say_error
+from harness.version import VERSION
+
+USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+COMMANDS = {
+    "verify": "measure every claim of an expectation file on a capture",
+    "fields": "print fields of every frame, as tshark -T fields prints them",
+    "decode": "write the table of packets to a Parquet file",
+}
+
+_EXIT = "exit status: 0 nothing refuted, 1 refuted, 2 wrong usage or file, 3 capture unreadable"
+_EPILOGS = {
+    "verify": """examples:
+  replicap verify -e expectations/zeek-pppoe.yaml           the capture that the file pins
+  replicap verify my.pcapng.zst -e my.yaml --stage cleaned  your own, which is stage 'cleaned'
+  replicap verify -e a.yaml -e b.yaml --junit results.xml""",
+    "fields": """examples:
+  replicap fields my.pcap -e frame.number -e ip.src
+  replicap fields my.pcap -Y 'tcp.flags.syn == 1' -e tcp.dstport --aggregator ';'""",
+    "decode": """example:
+  replicap decode my.pcap --to packets.parquet""",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageMistake(f"{message} (see: {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status; messages go to standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        drop(sys.stdout)
+        return BROKEN_PIPE
+    except MemoryError:
+        say("error: out of memory")
+        return 3
+    except UsageMistake as error:
+        say_error(error)
+        return USAGE
+    except OSError as error:
+        say_error(_reason(error))
+        return USAGE
+
+
+def _reason(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _run(argv: list[str]) -> int:
+    command = argv[0] if argv and not argv[0].startswith("-") else None
+    if command is None:
+        return _without_command(argv)
+    if command not in COMMANDS:
+        raise UsageMistake(_unknown(command))
+    parser = _PARSERS[command]()
+    try:
+        arguments = parser.parse_intermixed_args(argv[1:])
+    except SystemExit as finished:  # --help
+        return int(finished.code or 0)
+    return _perform(command, arguments)
+
+
+def _perform(command: str, arguments: argparse.Namespace) -> int:
+    """Runs one command; the errors of its inputs are imported only when it is run."""
+    from decoders.frames import CaptureError
+    from harness.report.output import OutputError
+
+    try:
+        if command == "verify":
+            from harness.commands import verify
+
+            return verify.run(arguments)
+        if command == "fields":
+            from harness.commands import fields
+
+            return fields.run(arguments)
+        from harness.commands import decode
+
+        return decode.run(arguments)
+    except CaptureError as error:
+        say_error(error)
+        return 3
+    except OutputError as error:
+        raise UsageMistake(str(error)) from None
+
+
+def _without_command(argv: list[str]) -> int:
+    if argv and argv[0] in ("-V", "--version"):
+        sys.stdout.write(f"replicap {VERSION}\n")
+        return 0
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(_help())
+        return 0
+    what = f"unknown option {argv[0]}" if argv else "no command"
+    raise UsageMistake(f"{what}; expected one of {', '.join(COMMANDS)}, or --help, --version")
+
+
+def _help() -> str:
+    lines = [f"  {name:<8}{text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        (
+            "usage: replicap COMMAND ...",
+            "",
+            "Turns the published figures of a packet capture into executable claims.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "replicap COMMAND --help shows the arguments of a command; replicap --version.",
+            _EXIT,
+            "",
+        )
+    )
+
+
+def _unknown(command: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(command, COMMANDS, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown command {command!r}; {hint}this version has {', '.join(COMMANDS)}"
+
+
+def _parser(command: str) -> _Parser:
+    return _Parser(
+        prog=f"replicap {command}",
+        description=f"{COMMANDS[command]}.".capitalize(),
+        epilog=f"{_EPILOGS[command]}\n\n{_EXIT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _verify_parser() -> _Parser:
+    parser = _parser("verify")
+    add = parser.add_argument
+    add("captures", nargs="*", metavar="CAPTURE", help="several are read as one, by time")
+    add(
+        "-e",
+        "--expectations",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="expectation file; give -e again for more files",
+    )
+    add("--stage", metavar="NAME", help="the stage that CAPTURE is (default: the first)")
+    add(
+        "--decoder",
+        default="auto",
+        metavar="NAME",
+        help="auto, reference, columnar or tshark; this version has reference",
+    )
+    add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
+    add("--html", metavar="OUT", help="a page to look at; not in this version")
+    add("--junit", metavar="OUT", help="verdicts as JUnit XML (- for standard output)")
+    return parser
+
+
+def _fields_parser() -> _Parser:
+    parser = _parser("fields")
+    add = parser.add_argument
+    add("captures", nargs="+", metavar="CAPTURE", help="several are read as one, by time")
+    add("-Y", dest="filter", default="", metavar="FILTER", help="display filter of the frames")
+    add(
+        "-e",
+        dest="fields",
+        action="append",
+        required=True,
+        metavar="FIELD",
+        help="field to print, one column each; give -e again for more fields",
+    )
+    add("--aggregator", default=",", metavar="CHAR", help="between occurrences (default: ,)")
+    return parser
+
+
+def _decode_parser() -> _Parser:
+    parser = _parser("decode")
+    add = parser.add_argument
+    add("captures", nargs="+", metavar="CAPTURE", help="several are read as one, by time")
+    add("--to", required=True, metavar="OUT.parquet", help="the file to write")
+    return parser
+
+
+_PARSERS = {"verify": _verify_parser, "fields": _fields_parser, "decode": _decode_parser}

@@ -1,0 +1,1 @@
+"""What the sub-commands of ``replicap`` do; ``harness.cli`` parses their arguments."""

@@ -1,0 +1,33 @@
+"""``replicap decode``: the table of packets as a Parquet file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from harness.commands.captures import damage_status, say_undecoded
+from harness.messages import UsageMistake, say
+from harness.report.output import check_output, write_whole
+
+
+def run(arguments: Namespace) -> int:
+    """Writes all declared fields; returns 3 when the capture is damaged (and written), else 0.
+
+    Raises UsageMistake, OutputError, CaptureError.
+    """
+    target: str = arguments.to
+    if not target.endswith(".parquet"):
+        raise UsageMistake(f"--to: found {target!r}, expected a name that ends in .parquet")
+    check_output(target, arguments.captures)
+
+    from decoders.containers import open_captures
+    from decoders.fields import FIELDS
+    from decoders.table import decode
+    from harness.report.progress import FrameCounter
+
+    capture = open_captures(arguments.captures)
+    with FrameCounter("decoding") as progress:
+        table = decode(capture, FIELDS, progress=progress)
+    write_whole(target, table.packets.write_parquet)
+    say(f"{target}: {table.count} packets, {table.packets.width} columns")
+    say_undecoded(table.undecoded)
+    return damage_status(capture)

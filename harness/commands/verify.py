@@ -1,0 +1,166 @@
+"""``replicap verify``: every claim of expectation files, measured on captures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from harness.commands.captures import say_damage, say_undecoded
+from harness.messages import UsageMistake, say_error
+from harness.report.output import check_output, write_text
+
+if TYPE_CHECKING:
+    from harness.expectation import Expectation
+    from harness.problems import ExpectationError
+    from harness.report.outcome import Outcome
+
+WRONG = 2
+CONTRACT_DECODERS = ("auto", "reference", "columnar", "tshark")
+
+
+def run(arguments: Namespace) -> int:
+    """Prints the verdicts and returns the worst exit status of the files.
+
+    Raises UsageMistake, OutputError.
+    """
+    _check_outputs(arguments)
+    _check_decoder(arguments.decoder)
+    expectations = _load(arguments.expectations)
+    if not expectations:
+        return WRONG
+    for expectation in expectations:
+        _check_stage(expectation, arguments)
+
+    from harness.report.outcome import worst
+    from harness.report.terminal import show
+
+    outcomes = [_outcome(expectation, arguments) for expectation in expectations]
+    machine = "-" in (arguments.json, arguments.junit)
+    show(outcomes, sys.stderr if machine else sys.stdout)
+    _write(arguments, outcomes)
+    for outcome in outcomes:
+        _say(outcome)
+    return worst(outcomes)
+
+
+def _check_outputs(arguments: Namespace) -> None:
+    if arguments.html is not None:
+        raise UsageMistake("--html: this version does not make pages; it has --json and --junit")
+    if arguments.json is not None and arguments.json == arguments.junit:
+        raise UsageMistake(f"--json and --junit: both {arguments.json!r}, expected two files")
+    inputs = [*arguments.captures, *arguments.expectations]
+    for name in (arguments.json, arguments.junit):
+        if name is not None:
+            check_output(name, inputs)
+
+
+def _check_decoder(name: str) -> None:
+    from harness.engine import DECODERS
+
+    if name in DECODERS:
+        return
+    available = ", ".join(DECODERS)
+    if name in CONTRACT_DECODERS:
+        raise UsageMistake(f"--decoder: {name!r} is not in this version, which has {available}")
+    raise UsageMistake(f"--decoder: unknown decoder {name!r}, expected one of {available}")
+
+
+def _load(paths: list[str]) -> list[Expectation]:
+    """All files, or none of them when one is wrong; then the problems of all have been told."""
+    from harness.expectation import load
+    from harness.problems import ExpectationError
+
+    expectations: list[Expectation] = []
+    wrong = False
+    for path in paths:
+        try:
+            expectations.append(load(path))
+        except ExpectationError as error:
+            say_problems(error)
+            wrong = True
+    return [] if wrong else expectations
+
+
+def say_problems(error: ExpectationError) -> None:
+    """Every problem of a file, each with the line of the file that it is in."""
+    for problem in error.problems:
+        say_error(problem)
+    if error.more:
+        say_error(f"and {error.more} more problems")
+
+
+def _check_stage(expectation: Expectation, arguments: Namespace) -> None:
+    stage: str | None = arguments.stage
+    known = [declared.id for declared in expectation.stages]
+    if stage is not None and stage not in known:
+        raise UsageMistake(_unknown_stage(expectation, stage, known))
+    if arguments.captures:
+        return
+    pin = expectation.capture
+    if pin is None:
+        raise UsageMistake(
+            f"{expectation.path}: pins no capture, expected a CAPTURE argument or a 'capture:' key"
+        )
+    if stage is not None and stage != pin.stage:
+        raise UsageMistake(
+            f"--stage: {expectation.path} pins the capture as stage {pin.stage!r}, found {stage!r};"
+            " give the CAPTURE that is that stage"
+        )
+
+
+def _unknown_stage(expectation: Expectation, stage: str, known: list[str]) -> str:
+    from harness.problems import nearest
+
+    near = nearest(stage, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    names = ", ".join(known)
+    return f"--stage: {expectation.path} has no stage {stage!r}, expected one of {names}{hint}"
+
+
+def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
+    from decoders.containers import open_captures
+    from decoders.frames import CaptureError
+    from harness.engine import verify
+    from harness.pinned import CaptureNotFound, pinned_path
+    from harness.report.outcome import Outcome, not_run
+    from harness.report.progress import FrameCounter
+
+    start = time.perf_counter()
+    try:
+        capture = open_captures(arguments.captures or [pinned_path(expectation)])
+        with FrameCounter("verifying") as progress:
+            report = verify(
+                expectation,
+                capture,
+                stage=arguments.stage,
+                decoder=arguments.decoder,
+                progress=progress,
+            )
+    except (CaptureError, CaptureNotFound) as error:
+        return not_run(expectation, arguments.stage or expectation.stages[0].id, str(error))
+    return Outcome(report, time.perf_counter() - start)
+
+
+def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:
+    if arguments.json is not None:
+        from harness.report import json_report
+
+        write_text(arguments.json, json_report.as_text(outcomes))
+    if arguments.junit is not None:
+        from harness.report import junit
+
+        write_text(arguments.junit, junit.as_text(outcomes))
+
+
+def _say(outcome: Outcome) -> None:
+    """What must not be overlooked, on standard error too."""
+    path = outcome.report.expectations.path
+    if outcome.not_run:
+        say_error(f"{path}: not run: {outcome.not_run}")
+    facts = outcome.report.capture
+    if facts is not None:
+        say_undecoded(facts.undecoded)
+        if facts.damage is not None:
+            say_damage(facts.damage)

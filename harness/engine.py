@@ -1,0 +1,442 @@
+"""From an expectation file and a capture to a report: compile, decode, run all queries, judge.
+
+Every stage is decoded once, with the fields its claims read, and all queries of the file run
+together.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from decoders.choice import DECODERS
+from harness.comparisons import Judgement
+from harness.measuring import EXAMPLES, Measured, MeasureError, Plan, Row, View
+from harness.stages import (
+    Decode,
+    StageTable,
+    certain_in_frames,
+    reachable,
+    stage_tables,
+    undecoded_reason,
+)
+from harness.verdicts import CaptureFacts, Report, Status, Verdict
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+    from decoders.containers import Capture
+    from decoders.displayfilter import Filter
+    from harness.comparisons import Comparison
+    from harness.expectation import Claim, Expectation
+    from harness.measures import Measure
+    from harness.measuring import LazyFrame
+
+UNDECODED = "replicap_undecoded"
+ON_THE_READABLE_PART = "(on the readable part)"
+
+
+class UsageError(ValueError):
+    """A stage or decoder was asked for that does not exist or cannot be used."""
+
+
+@dataclass
+class _Job:
+    """One claim on its way to a verdict."""
+
+    claim: Claim
+    measure: Measure
+    comparison: Comparison
+    filters: dict[str, Filter] = field(default_factory=dict)
+    """Parsed filters by their text: the claim's own and those of the measure."""
+    stages: tuple[str, ...] = ()
+    plan: Plan | None = None
+    queries: list[LazyFrame] = field(default_factory=list)
+    rows: list[list[Row]] = field(default_factory=list)
+    error: str = ""
+    """Why the claim cannot be evaluated; ends the job."""
+    missing: str = ""
+    """What is missing to test the claim; ends the job."""
+    seconds: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.error or self.missing)
+
+    def fields(self) -> set[str]:
+        """Registry names that the claim reads."""
+        return self.measure.fields().union(*(found.fields for found in self.filters.values()))
+
+    def own_fields(self) -> set[str]:
+        """Registry names that the measure and its filters read, without the claim's filter."""
+        inner = (self.filters[text].fields for text in self.measure.filters())
+        return self.measure.fields().union(*inner)
+
+
+def verify(
+    expectation: Expectation,
+    capture: Capture,
+    *,
+    stage: str | None = None,
+    decoder: str = "auto",
+    select: Callable[[Claim], bool] | None = None,
+    progress: Callable[[int], None] | None = None,
+    decode: Decode | None = None,
+) -> Report:
+    """Measure every claim that ``select`` keeps on a capture, and judge it.
+
+    ``stage`` says which published file the capture is: by default the one it is pinned as, or the
+    first. ``decode`` stands in for the decoder in tests. Raises CaptureError for a capture that
+    cannot be read and UsageError for an unknown stage or decoder, and for a stage whose filter
+    cannot be applied.
+    """
+    from decoders.displayfilter import FilterError
+
+    given = _given_stage(expectation, capture, stage)
+    if decode is None:
+        decode = _decoder(decoder)
+    claims = [claim for claim in expectation.claims if select is None or select(claim)]
+    jobs = {claim.id: _job(expectation, claim, given) for claim in claims}
+    wanted = _wanted(given, [job for job in jobs.values() if job is not None])
+    try:
+        tables = stage_tables(
+            expectation, capture, given, wanted, parse=_parse, decode=decode, progress=progress
+        )
+    except FilterError as error:
+        raise UsageError(f"filter of a stage: {error.message}: {error.text}") from None
+    facts = _facts(capture, tables[given])
+    engine = _Engine(expectation, tables, damaged=facts.damaged_at is not None)
+    verdicts = engine.verdicts([(claim, jobs[claim.id]) for claim in claims])
+    return Report(
+        expectations=expectation,
+        capture=facts,
+        decoder=tables[given].table.decoder,
+        twin=False,
+        stage=given,
+        verdicts=tuple(verdicts),
+    )
+
+
+def _given_stage(expectation: Expectation, capture: Capture, stage: str | None) -> str:
+    known = [declared.id for declared in expectation.stages]
+    if stage is None:
+        pin = expectation.capture
+        pinned = pin is not None and pin.sha256 == capture.sha256
+        return pin.stage or known[0] if pin is not None and pinned else known[0]
+    if stage not in known:
+        near = difflib.get_close_matches(stage, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"unknown stage {stage!r}, expected one of {', '.join(known)}{hint}")
+    return stage
+
+
+def _decoder(name: str) -> Decode:
+    from functools import partial
+
+    from decoders.table import decode
+
+    if name not in DECODERS:
+        raise UsageError(
+            f"decoder {name!r} is not available, expected one of {', '.join(DECODERS)}"
+        )
+    return partial(decode, decoder=name)
+
+
+def _job(expectation: Expectation, claim: Claim, given: str) -> _Job | None:
+    """The claim with its filters parsed; None when it says itself that it is not testable."""
+    if claim.measure is None or claim.comparison is None:
+        return None
+    from decoders.displayfilter import FilterError, parse
+
+    start = perf_counter()
+    job = _Job(claim, claim.measure, claim.comparison)
+    job.stages = claim.measure.stages() or (claim.stage,)
+    known = reachable(expectation, given)
+    away = [name for name in job.stages if name not in known]
+    if away:
+        job.missing = f"needs stage {away[0]!r}, given was {given!r}"
+    job.error = claim.comparison.problem_with(claim.measure) or ""
+    texts = (
+        claim.measure.filters() if claim.where is None else [claim.where, *claim.measure.filters()]
+    )
+    try:
+        job.filters = {text: parse(text, expectation.macros) for text in texts}
+    except FilterError as error:
+        job.error = f"display filter: {error.message}"
+    job.seconds = perf_counter() - start
+    return job
+
+
+def _wanted(given: str, jobs: Sequence[_Job]) -> dict[str, set[str]]:
+    """Fields that the claims read, by stage; the given stage is decoded in any case."""
+    wanted: dict[str, set[str]] = {given: set()}
+    for job in jobs:
+        for name in () if job.ended else job.stages:
+            wanted.setdefault(name, set()).update(job.fields())
+    return wanted
+
+
+def _parse(text: str, macros: Mapping[str, str]) -> Filter:
+    from decoders.displayfilter import parse
+
+    return parse(text, macros)
+
+
+def _facts(capture: Capture, given: StageTable) -> CaptureFacts:
+    table, damage = given.table, capture.damage
+    return CaptureFacts(
+        path=capture.path,
+        sha256=capture.sha256,
+        format=capture.format,
+        packets=table.count,
+        malformed=table.malformed,
+        short=table.short,
+        undecoded=dict(table.undecoded),
+        damaged_at=damage.offset if damage is not None else None,
+        damage=str(damage) if damage is not None else None,
+    )
+
+
+class _Engine:
+    """Runs and judges the claims of one file on decoded stages."""
+
+    def __init__(
+        self, expectation: Expectation, tables: Mapping[str, StageTable], *, damaged: bool
+    ) -> None:
+        import narwhals as nw
+
+        self.macros = expectation.macros
+        self.tables = tables
+        self.damaged = damaged
+        self.frames: dict[str, LazyFrame] = {
+            name: nw.from_native(stage.table.packets.lazy()) for name, stage in tables.items()
+        }
+
+    def verdicts(self, claims: Sequence[tuple[Claim, _Job | None]]) -> list[Verdict]:
+        jobs = [job for _, job in claims if job is not None]
+        for job in jobs:
+            _timed(job, self.prepare)
+        self.run(jobs)
+        judged = {job.claim.id: _timed(job, self.judge) for job in jobs}
+        self.add_evidence(jobs, judged)
+        return [
+            _untestable(claim) if job is None else replace(judged[claim.id], seconds=job.seconds)
+            for claim, job in claims
+        ]
+
+    def prepare(self, job: _Job) -> None:
+        """Make the queries of a claim."""
+        if job.ended:
+            return
+        bare_packets = job.measure.name == "packets" and job.claim.where is None
+        empty = [name for name in job.stages if not self.tables[name].table.count]
+        if empty and not bare_packets:
+            job.error = f"stage {empty[0]!r} has no packet"
+            return
+        with _Errors(job):
+            job.plan = job.measure.plan(self.view(job, job.stages[0]))
+            job.queries = [*job.plan.queries, *(self.undecoded(job, name) for name in job.stages)]
+
+    def view(self, job: _Job, stage: str) -> View:
+        """The packets of a stage that the claim's filter leaves."""
+        from decoders.displayfilter import expression
+
+        columns = frozenset(self.tables[stage].table.packets.columns)
+
+        def compiled(text: str) -> nw.Expr:
+            return expression(job.filters[text], columns)
+
+        frame = self.frames[stage]
+        if job.claim.where is not None:
+            frame = frame.filter(compiled(job.claim.where))
+        return View(frame, columns, compiled, lambda other: self.view(job, other))
+
+    def undecoded(self, job: _Job, stage: str) -> LazyFrame:
+        """Counts the packets of a stage whose hidden contents could matter to the claim."""
+        import narwhals as nw
+
+        where = job.filters[job.claim.where].fields if job.claim.where is not None else ()
+        frame = self.frames[stage]
+        if certain_in_frames(where):
+            frame = self.view(job, stage).frame
+        hidden = ~nw.col(UNDECODED).is_null()
+        if certain_in_frames(where) and certain_in_frames(job.own_fields()):
+            hidden = nw.col("frame_number") < 0
+        return frame.filter(hidden).select(nw.len())
+
+    def run(self, jobs: Sequence[_Job]) -> None:
+        """Run all queries together; when that fails each claim alone, to find the failing one."""
+        import narwhals as nw
+        import polars as pl
+        from polars.exceptions import PolarsError
+
+        ready = [job for job in jobs if not job.ended]
+        start = perf_counter()
+        try:
+            found = iter(pl.collect_all([nw.to_native(q) for job in ready for q in job.queries]))
+            for job in ready:
+                job.rows = [next(found).rows() for _ in job.queries]
+        except PolarsError:
+            for job in ready:
+                with _Errors(job):
+                    job.rows = [frame.rows() for frame in pl.collect_all(_native(job.queries))]
+        for job in ready:
+            job.seconds += (perf_counter() - start) / len(ready)
+
+    def judge(self, job: _Job) -> Verdict:
+        """The verdict on a claim whose queries have run; without evidence."""
+        measured: Measured | None = None
+        judgement: Judgement | None = None
+        if not job.ended and job.plan is not None:
+            with _Errors(job):
+                cut = len(job.plan.queries)
+                measured = job.plan.finish(job.rows[:cut])
+                judgement = job.comparison.judge(measured)
+                self.doubt(job, measured, [int(rows[0][0]) for rows in job.rows[cut:]])
+        if judgement is None or measured is None or job.ended:
+            return _no_verdict(job)
+        notes = [measured.note, ON_THE_READABLE_PART if self.damaged else ""]
+        return Verdict(
+            claim=job.claim,
+            status=Status.VERIFIED if judgement.holds else Status.REFUTED,
+            published=job.comparison.published_json(),
+            measured=job.comparison.measured_json(measured),
+            published_text=job.comparison.published_text,
+            measured_text=job.comparison.measured_text(measured),
+            reason=" ".join(filter(None, notes)),
+            differing=judgement.differing,
+            filter=self.filter_text(job),
+            seconds=0.0,
+        )
+
+    def doubt(self, job: _Job, measured: Measured, undecoded: Sequence[int]) -> None:
+        """End the job when the value says less than it seems to."""
+        figure = f"the figure on the rest is {job.comparison.measured_text(measured)}"
+        for name, flagged in zip(job.stages, undecoded, strict=True):
+            stage = self.tables[name]
+            frames = flagged + self.unflagged(job, name)
+            if stage.uncertain:
+                job.missing = f"stage {name!r}: {stage.uncertain}; {figure}"
+            elif frames:
+                table = stage.table
+                seen = undecoded_reason(frames, table.count, table.undecoded)
+                job.missing = f"{seen}: {figure}"
+        if measured.vacuous and not job.missing:
+            job.error = measured.vacuous
+
+    def unflagged(self, job: _Job, stage: str) -> int:
+        """Undecoded things that no row tells of, when they could matter to the claim."""
+        table = self.tables[stage].table
+        if not table.undecoded or certain_in_frames(job.fields()):
+            return 0
+        columns = [name for name in table.packets.columns if name.startswith(UNDECODED)]
+        flags = sum(table.count - table.packets[name].null_count() for name in columns)
+        return max(0, sum(table.undecoded.values()) - flags)
+
+    def filter_text(self, job: _Job) -> str | None:
+        """A display filter without macros that shows the packets that matter."""
+        from decoders.displayfilter import FilterError
+        from decoders.displayfilter.macros import Expansion
+
+        parts = [part for part in (job.claim.where, job.measure.witness()) if part]
+        if not parts:
+            return None
+        text = parts[0] if len(parts) == 1 else " && ".join(f"({part})" for part in parts)
+        try:
+            return Expansion(text, self.macros).text
+        except FilterError:
+            return None  # each part was accepted, together they are too long
+
+    def add_evidence(self, jobs: Sequence[_Job], judged: dict[str, Verdict]) -> None:
+        """Frames and rows that refute claims, where the comparison has not named them."""
+        import narwhals as nw
+        import polars as pl
+        from polars.exceptions import PolarsError
+
+        wanted = [
+            (job.claim.id, job.plan.evidence)
+            for job in jobs
+            if job.plan is not None and job.plan.evidence is not None
+            if judged[job.claim.id].status is Status.REFUTED
+            if not judged[job.claim.id].differing
+            if job.claim.where is not None or job.measure.name != "packets"
+        ]
+        try:
+            found = pl.collect_all([nw.to_native(evidence.query) for _, evidence in wanted])
+        except PolarsError:
+            return  # the verdicts stand without it
+        for (name, evidence), frame in zip(wanted, found, strict=True):
+            lines = tuple(evidence.lines(frame.rows())[:EXAMPLES])
+            judged[name] = replace(judged[name], differing=lines)
+
+
+class _Errors:
+    """Turns what can go wrong with a claim into the job's error."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        from narwhals.exceptions import NarwhalsError
+        from polars.exceptions import PolarsError
+
+        from decoders.displayfilter import FilterError
+
+        if isinstance(error, FilterError):
+            self.job.error = f"display filter: {error.message}"
+        elif isinstance(error, MeasureError | NarwhalsError | PolarsError):
+            self.job.error = str(error).partition("\n")[0]
+        else:
+            return False
+        return True
+
+
+def _native(queries: Sequence[LazyFrame]) -> list[Any]:
+    import narwhals as nw
+
+    return [nw.to_native(query) for query in queries]
+
+
+def _timed(job: _Job, step: Callable[[_Job], Any]) -> Any:
+    start = perf_counter()
+    result = step(job)
+    job.seconds += perf_counter() - start
+    return result
+
+
+def _no_verdict(job: _Job) -> Verdict:
+    """Not testable when something is missing, else an error at the claim's line."""
+    return Verdict(
+        claim=job.claim,
+        status=Status.ERROR if job.error else Status.NOT_TESTABLE,
+        published=job.comparison.published_json(),
+        measured=None,
+        published_text=job.comparison.published_text,
+        measured_text="",
+        reason=f"line {job.claim.line}: {job.error}" if job.error else job.missing,
+        differing=(),
+        filter=None,
+        seconds=0.0,
+    )
+
+
+def _untestable(claim: Claim) -> Verdict:
+    """The verdict on a claim that says itself what is missing."""
+    return Verdict(
+        claim=claim,
+        status=Status.NOT_TESTABLE,
+        published=claim.published,
+        measured=None,
+        published_text=claim.published or "",
+        measured_text="",
+        reason=claim.not_testable or "no measure",
+        differing=(),
+        filter=None,
+        seconds=0.0,
+    )

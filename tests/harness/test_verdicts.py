@@ -1,0 +1,108 @@
+"""The report: its JSON and its exit status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.verdicts import CaptureFacts, Report, Status, Verdict
+from tests.harness.engine_cases import claims
+
+EXPECTATION = claims("measure: packets, equals: 5140")
+FACTS = CaptureFacts(
+    path="noise.pcapng",
+    sha256="5e" * 32,
+    format="pcapng",
+    packets=5141,
+    malformed=2,
+    short=1,
+    undecoded={},
+    damaged_at=None,
+    damage=None,
+)
+
+
+def verdict(status: Status) -> Verdict:
+    return Verdict(
+        claim=EXPECTATION.claims[0],
+        status=status,
+        published=5140,
+        measured=5141,
+        published_text="5140",
+        measured_text="5141",
+        reason="why",
+        differing=("frame 1",),
+        filter="ip",
+        seconds=0.25,
+    )
+
+
+def report(*statuses: Status, facts: CaptureFacts | None = FACTS) -> Report:
+    return Report(
+        expectations=EXPECTATION,
+        capture=facts,
+        decoder="reference",
+        twin=False,
+        stage="capture",
+        verdicts=tuple(verdict(status) for status in statuses),
+    )
+
+
+def test_json_has_the_keys_of_the_contract() -> None:
+    found = report(Status.REFUTED).as_json()
+    version = found.pop("version")
+    assert isinstance(version, str)
+    assert found == {
+        "expectations": "test.yaml",
+        "capture": {
+            "path": "noise.pcapng",
+            "sha256": "5e" * 32,
+            "format": "pcapng",
+            "packets": 5141,
+            "malformed": 2,
+            "damaged_at": None,
+        },
+        "decoder": "reference",
+        "twin": False,
+        "claims": [
+            {
+                "id": "c1",
+                "says": "something",
+                "at": {"section": "Stats"},
+                "stage": "capture",
+                "status": "refuted",
+                "published": 5140,
+                "measured": 5141,
+                "reason": "why",
+                "seconds": 0.25,
+            }
+        ],
+        "summary": {"verified": 0, "refuted": 1, "not_testable": 0, "error": 0},
+    }
+    json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "exit_status"),
+    [
+        ([Status.VERIFIED], 0),
+        ([Status.VERIFIED, Status.NOT_TESTABLE], 0),
+        ([Status.VERIFIED, Status.ERROR, Status.REFUTED], 1),
+        ([Status.VERIFIED, Status.ERROR], 2),
+        ([Status.NOT_TESTABLE], 2),
+        ([], 2),
+    ],
+)
+def test_exit_status(statuses: list[Status], exit_status: int) -> None:
+    assert report(*statuses).exit_status() == exit_status
+
+
+def test_no_capture_or_a_damaged_one_is_3() -> None:
+    from dataclasses import replace
+
+    damaged = replace(FACTS, damaged_at=24, damage="cut off")
+    assert report(Status.VERIFIED, facts=damaged).exit_status() == 3
+    assert report(Status.REFUTED, facts=damaged).exit_status() == 3
+    assert report(Status.ERROR, facts=None).exit_status() == 3
+    assert report(Status.ERROR, facts=None).as_json()["capture"] is None
