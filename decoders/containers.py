@@ -14,7 +14,14 @@ from itertools import chain, count
 from pathlib import Path
 
 from decoders import pcap, pcapng
-from decoders.frames import CaptureError, Damage, Frame, Interface
+from decoders.frames import (
+    CUSTOM_BLOCK,
+    JOURNAL_BLOCK,
+    CaptureError,
+    Damage,
+    Frame,
+    Interface,
+)
 from decoders.wrapping import (
     CAPTURE_MAGICS,
     Broken,
@@ -144,12 +151,14 @@ def _merge(files: Sequence[_File]) -> Iterator[Frame]:
     ids: dict[tuple[int, int | None, int | None], int] = {}
 
     def renumbered(source: int, interface: Interface) -> Interface:
+        if interface.linktype in (CUSTOM_BLOCK, JOURNAL_BLOCK):
+            return interface._replace(section=1)
         place = (source, interface.section, interface.id)
         return interface._replace(id=ids.setdefault(place, len(ids)), section=1)
 
     def pull(source: int) -> Frame | None:
         frame = next(sources[source], None)
-        if frame is not None and frame.interface is not None:
+        if frame is not None:
             key = (source, frame.interface)
             if key not in known:
                 known[key] = renumbered(source, frame.interface)
@@ -161,9 +170,7 @@ def _merge(files: Sequence[_File]) -> Iterator[Frame]:
         if frame is None:
             return
         _, time, wire, data, interface, comments = frame
-        if interface is not None:
-            interface = known[source, interface]
-        yield Frame(number, time, wire, data, interface, comments)
+        yield Frame(number, time, wire, data, known[source, interface], comments)
         heads[source] = pull(source)
 
 

@@ -410,6 +410,21 @@ _EXPERT = (
     _text("_ws.expert.message", "text of an expert item, in our words"),
 )
 
+WITH_OCTETS = ("frame", "eth", "vlan", "arp", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6")
+"""Protocols whose octets a filter can look into."""
+
+OCTETS, SIZE = "replicap.octets.", "replicap.size."
+"""Prefixes of the fields that hold them."""
+
+_OCTETS_OF = tuple(
+    field
+    for name in WITH_OCTETS
+    for field in (
+        _octets(f"{OCTETS}{name}", f"octets from the beginning of {name} to the packet's end"),
+        _number(f"{SIZE}{name}", 32, f"how many of these octets are of {name} itself"),
+    )
+)
+
 _OWN = (
     _text(
         "replicap.undecoded", "what this decoder does not see inside the frame, and Wireshark may"
@@ -419,7 +434,19 @@ _OWN = (
 FIELDS: Mapping[str, Field] = {
     field.name: field
     for group in (
-        *(_FRAME, _LINK, _PPP, _IP, _TCP, _TCP_ANALYSIS, _UDP, _APPLICATION, _EXPERT, _OWN),
+        *(
+            _FRAME,
+            _LINK,
+            _PPP,
+            _IP,
+            _TCP,
+            _TCP_ANALYSIS,
+            _UDP,
+            _APPLICATION,
+            _EXPERT,
+            _OWN,
+            _OCTETS_OF,
+        ),
     )
     for field in group
 }

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+CUSTOM_BLOCK, JOURNAL_BLOCK = -1, -2
+"""In place of a link type: pcapng blocks that Wireshark counts as frames, and no interface saw."""
+
 
 class Interface(NamedTuple):
     """Where a frame was captured, as its file says it."""
 
     linktype: int
-    """LINKTYPE_ number, without the FCS bits of a pcap header."""
+    """LINKTYPE_ number, without the FCS bits of a pcap header; CUSTOM_BLOCK or JOURNAL_BLOCK."""
     id: int | None = None
-    """Number within its section; None in pcap, which knows no interfaces."""
+    """Number within its section; None in pcap, which knows no interfaces, and of such blocks."""
     section: int | None = None
     """Section of a pcapng file, counted from 1; None in pcap."""
     name: str | None = None
@@ -32,8 +35,7 @@ class Frame(NamedTuple):
     """Octets on the wire, as the record says."""
     data: bytes
     """The captured octets."""
-    interface: Interface | None
-    """None for a pcapng Custom Block, which Wireshark counts as a frame of its own."""
+    interface: Interface
     comments: tuple[str, ...] = ()
     """pcapng ``opt_comment``, one entry each."""
 

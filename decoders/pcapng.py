@@ -11,7 +11,7 @@ from functools import partial
 from struct import Struct
 from typing import NamedTuple
 
-from decoders.frames import Frame, Interface
+from decoders.frames import CUSTOM_BLOCK, JOURNAL_BLOCK, Frame, Interface
 from decoders.pcap import MAX_CAPLEN, Window
 from decoders.wrapping import BLOCK, Broken
 
@@ -208,14 +208,15 @@ class _Reader:
             self._journal(block)
         else:
             # What Wireshark shows of a Custom Block: all behind the Private Enterprise Number.
-            self._append(None, block[12:-4], len(block) - 16, None)
+            nowhere = Interface(CUSTOM_BLOCK, section=self.section)
+            self._append(None, block[12:-4], len(block) - 16, nowhere)
 
     def _append(
         self,
         time: int | None,
         data: bytes,
         wire: int,
-        interface: Interface | None,
+        interface: Interface,
         comments: tuple[str, ...] = (),
     ) -> None:
         if len(data) > MAX_CAPLEN:
@@ -314,7 +315,8 @@ class _Reader:
                 if not 48 <= octet <= 57:
                     break
                 digits.append(octet)
-        self._append(int(digits) * 1000 if digits else None, data, len(data), None)
+        nowhere = Interface(JOURNAL_BLOCK, section=self.section)
+        self._append(int(digits) * 1000 if digits else None, data, len(data), nowhere)
 
     def _options(self, buffer: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
         """Code and value of each option between two places of the buffer."""

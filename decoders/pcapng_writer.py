@@ -25,7 +25,7 @@ def write_pcapng(path: Path, frames: Iterable[Frame]) -> int:
     with path.open("wb") as file:
         file.write(_block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
         for frame in frames:
-            if frame.interface is not None and frame.interface not in interfaces:
+            if frame.interface not in interfaces and frame.interface.linktype >= 0:
                 interfaces[frame.interface] = len(interfaces)
                 file.write(_interface(frame.interface))
             file.write(_packet(frame, interfaces))
@@ -54,7 +54,7 @@ def _interface(interface: Interface) -> bytes:
 
 def _packet(frame: Frame, interfaces: dict[Interface, int]) -> bytes:
     data = frame.data + bytes(-len(frame.data) % 4)
-    if frame.interface is None:
+    if frame.interface.linktype < 0:
         return _block(CUSTOM, struct.pack("<I", PRIVATE_ENTERPRISE) + frame.data)
     number = interfaces[frame.interface]
     if frame.time_ns is None and number == 0 and len(frame.data) == frame.wire_length:

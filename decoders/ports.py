@@ -55,7 +55,6 @@ _UDP: dict[str, tuple[int, ...]] = {
     "rpc": (111,),
     "rsp": (664,),
     "srvloc": (427,),
-    "ssdp": (1900,),
     "syslog": (514,),
     "tacacs": (49,),
     "tftp": (69,),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from decoders.containers import Capture
 from decoders.conversations import Conversations
-from decoders.frames import Frame
+from decoders.frames import CUSTOM_BLOCK, JOURNAL_BLOCK, Frame
 from decoders.layers import icmp, ipv6, link, ppp, transport, tunnels
 from decoders.layers.dispatch import LINK_TYPES, Context, data
 from decoders.octets import Octets, OutOfOctets
@@ -37,8 +37,7 @@ class Decoder:
         """The fields of the next frame."""
         row = Row(frame.number, frame.time_ns, self._wanted)
         octets = self._frame_fields(row, frame)
-        fcs = frame.interface.fcs_octets if frame.interface else None
-        context = Context(row, self._datagrams, fcs)
+        context = Context(row, self._datagrams, frame.interface.fcs_octets)
         try:
             _link_layer(context, octets, frame)
         except OutOfOctets as error:
@@ -57,23 +56,24 @@ class Decoder:
             if frame.wire_length < captured
             else (frame.wire_length)
         )
-        put("frame", 1)
         put("frame.number", frame.number)
         put("frame.len", length)
         put("frame.cap_len", captured)
         self._times(row, frame)
         interface = frame.interface
-        if interface is not None and interface.id is not None:
+        if interface.id is not None:
             put("frame.interface_id", interface.id)
             put("frame.interface_name", interface.name or "unknown")
-        if interface is not None and interface.section is not None:
+        if interface.section is not None:
             put("frame.section_number", interface.section)
         for comment in frame.comments:
             put("frame.comment", comment)
             row.expert(COMMENT, COMMENT_GROUP, comment)
         if frame.wire_length < captured:
             row.expert(ERROR, MALFORMED, "frame length is less than captured length")
-        return Octets(frame.data, 0, captured, max(length, captured))
+        octets = Octets(frame.data, 0, captured, max(length, captured))
+        row.item("frame", octets, captured)
+        return octets
 
     def _times(self, row: Row, frame: Frame) -> None:
         time = frame.time_ns
@@ -89,8 +89,11 @@ class Decoder:
 
 def _link_layer(context: Context, octets: Octets, frame: Frame) -> None:
     row = context.row
-    if frame.interface is None:
+    if frame.interface.linktype == CUSTOM_BLOCK:
         data(context, octets)
+        return
+    if frame.interface.linktype == JOURNAL_BLOCK:
+        row.protocols.append("systemd_journal")
         return
     fcs = frame.interface.fcs_octets
     if fcs and frame.interface.linktype == 1:

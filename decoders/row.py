@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from decoders.fields import FIELDS
-from decoders.octets import Malformed, OutOfOctets, Short
+from decoders.fields import FIELDS, OCTETS, SIZE, WITH_OCTETS
+from decoders.octets import Malformed, Octets, OutOfOctets, Short
 
 CHAT, NOTE, WARNING, ERROR = 0x200000, 0x400000, 0x600000, 0x800000
 COMMENT = 0x100000
@@ -23,6 +23,8 @@ COMMENT_GROUP, DEPRECATED = 0x0B000000, 0x0E000000
 """Groups of expert items, in Wireshark's numbers."""
 
 Address = int | bytes
+
+_OCTET_FIELDS = frozenset(OCTETS + protocol for protocol in WITH_OCTETS)
 
 
 class Segment:
@@ -87,6 +89,7 @@ class Row:
     __slots__ = (
         "_into",
         "_wanted",
+        "_with_octets",
         "current",
         "dst",
         "first_vlan",
@@ -103,6 +106,7 @@ class Row:
         self, number: int, time_ns: int | None, wanted: frozenset[str] | None = None
     ) -> None:
         self._wanted = wanted
+        self._with_octets = wanted is not None and not wanted.isdisjoint(_OCTET_FIELDS)
         self.number = number
         self.time_ns = time_ns
         self.own: dict[str, list[Any]] = {}
@@ -147,6 +151,13 @@ class Row:
                 if not values:
                     del self.own[protocol]
         del self.protocols[layer:]
+
+    def item(self, protocol: str, octets: Octets, size: int) -> None:
+        """A protocol is present; ``size`` octets are its own, what it carries follows them."""
+        self.put(protocol, 1)
+        if self._with_octets:
+            self.put(OCTETS + protocol, octets.bytes())
+            self.put(SIZE + protocol, min(size, octets.captured))
 
     def put(self, field: str, value: Any) -> None:
         """One more occurrence of a field."""

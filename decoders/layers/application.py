@@ -6,7 +6,9 @@ one's, then heuristics.
 
 from __future__ import annotations
 
-from decoders.layers.dispatch import Context, data
+from collections.abc import Callable
+
+from decoders.layers.dispatch import UDP_TUNNELS, Context, data
 from decoders.octets import Malformed, Octets
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 from decoders.row import Segment
@@ -26,31 +28,70 @@ UDP_PORTS = {
 TCP_PORTS = {53: "dns", 123: "ntp"}
 
 TUNNELS_OVER_UDP = {
-    4789: "VXLAN",
-    8472: "VXLAN",
-    2152: "GTP-U",
-    2123: "GTP-C",
-    3544: "Teredo",
+    8472: "VXLAN of an old port",
     1701: "L2TP",
     6081: "Geneve",
     6635: "MPLS over UDP",
 }
 """Ports whose payload Wireshark enters and this decoder does not."""
 
-_SMALLEST = {"dns": 12, "mdns": 12, "llmnr": 12, "dhcp": 240, "dhcpv6": 4, "ntp": 2}
+_SMALLEST = {"dns": 12, "mdns": 12, "llmnr": 12, "nbns": 12, "dhcp": 240, "dhcpv6": 4, "ntp": 2}
 """Octets below which the dissector runs out."""
+
+_SIP = (b"SIP/2.0 ", *(method + b" " for method in (
+    b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"REGISTER", b"PRACK", b"SUBSCRIBE",
+    b"NOTIFY", b"PUBLISH", b"INFO", b"REFER", b"MESSAGE", b"UPDATE",
+)))  # fmt: skip
+_SSDP = (b"M-SEARCH ", b"NOTIFY ", b"HTTP/1.")
+
+
+def _sip(payload: bytes) -> str | None:
+    """SIP begins with a method or its version (RFC 3261 section 7)."""
+    return "sip" if payload.startswith(_SIP) else None
+
+
+def _ssdp(payload: bytes) -> str:
+    """SSDP begins as HTTP does; Wireshark shows nothing for anything else."""
+    return "ssdp" if payload.startswith(_SSDP) else ""
+
+
+def _snmp(payload: bytes) -> str | None:
+    """SNMP is a BER sequence as long as its datagram (RFC 1157 section 4)."""
+    if len(payload) < 2 or payload[0] != 0x30:
+        return None
+    size, start = payload[1], 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(payload[2:start], "big")
+    return "snmp" if start + size == len(payload) else None
+
+
+LOOKED_AT: dict[int, Callable[[bytes], str | None]] = {5060: _sip, 161: _snmp, 1900: _ssdp}
+"""Ports whose dissector looks at the payload: it claims it by a name, or by none, or not at all."""
 
 
 def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) -> None:
     """Name the protocol of a datagram's payload of at least one octet."""
+    if octets.fragment and not octets.captured:
+        return
     octets.require(1)
     for port in sorted((srcport, dstport)):
+        if port in UDP_TUNNELS:
+            UDP_TUNNELS[port](context, octets)
+            return
         if port in TUNNELS_OVER_UDP:
             context.row.undecoded(f"{TUNNELS_OVER_UDP[port]} is not entered")
             data(context, octets)
             return
         if port in UDP_PORTS:
             _recognise(context, octets, UDP_PORTS[port])
+            return
+        if port in LOOKED_AT:
+            named = LOOKED_AT[port](octets.bytes())
+            if named is None:
+                continue
+            if named:
+                _name(context, octets, named)
             return
         if port in UDP_CLAIMED:
             _name(context, octets, UDP_CLAIMED[port])
@@ -63,6 +104,8 @@ def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) ->
 
 def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
     """Name the protocol of a segment's payload of at least one octet."""
+    if octets.fragment and not octets.captured:
+        return
     octets.require(1)
     row = context.row
     for port in sorted((segment.srcport, segment.dstport)):
@@ -79,6 +122,8 @@ def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
 def _name(context: Context, octets: Octets, protocol: str) -> None:
     """A payload that a dissector claims by its port, and that is not dissected here."""
     context.row.enter(protocol, protocol.upper())
+    if octets.claimed < _SMALLEST.get(protocol, 0):
+        raise Malformed
     if not octets.fragment:
         octets.require(octets.claimed)
 
@@ -102,7 +147,28 @@ def _recognise(context: Context, octets: Octets, protocol: str) -> None:
         row.put("dhcpv6.msgtype", octets.data[octets.start])
     if octets.claimed < _SMALLEST[protocol]:
         raise Malformed
+    if protocol == "dhcp" and octets.whole() and not _dhcp_ends(octets.bytes()):
+        raise Malformed
     octets.require(octets.claimed)
+
+
+DHCP_OPTIONS, DHCP_COOKIE = 240, b"\x63\x82\x53\x63"
+DHCP_PAD, DHCP_END = 0, 255
+BOOTP_SIZE = 300
+
+
+def _dhcp_ends(message: bytes) -> bool:
+    """Whether DHCP's options come to their end (RFC 2131 section 3), or BOOTP's vendor area is."""
+    if message[DHCP_OPTIONS - 4 : DHCP_OPTIONS] != DHCP_COOKIE:
+        return len(message) >= BOOTP_SIZE
+    at = DHCP_OPTIONS
+    while at < len(message):
+        if message[at] == DHCP_END:
+            return True
+        at += (
+            1 if message[at] == DHCP_PAD else 2 + (message[at + 1] if at + 1 < len(message) else 0)
+        )
+    return at == len(message)
 
 
 def _looks_like_dns(octets: Octets) -> bool:

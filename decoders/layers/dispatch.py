@@ -30,6 +30,7 @@ ETHERTYPES: dict[int, Layer] = {}
 PPP_PROTOCOLS: dict[int, Layer] = {}
 IP_PROTOCOLS: dict[int, Layer] = {}
 LINK_TYPES: dict[int, Layer] = {}
+UDP_TUNNELS: dict[int, Layer] = {}
 
 
 def register(table: dict[int, Layer], *numbers: int) -> Callable[[Layer], Layer]:

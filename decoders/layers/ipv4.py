@@ -30,8 +30,8 @@ def ipv4(context: Context, octets: Octets) -> None:
     row = context.row
     row.enter("ip", "IPv4")
     octets.require(1)
-    row.put("ip", 1)
     version, header_length = octets.data[octets.start] >> 4, (octets.data[octets.start] & 15) * 4
+    row.item("ip", octets, header_length)
     row.put("ip.version", version)
     if version != 4:
         row.expert(ERROR, PROTOCOL, f"IP version {version} in an IPv4 packet")

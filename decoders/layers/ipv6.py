@@ -43,7 +43,7 @@ def ipv6(context: Context, octets: Octets) -> None:
     row = context.row
     row.enter("ipv6", "IPv6")
     octets.require(1)
-    row.put("ipv6", 1)
+    row.item("ipv6", octets, headers.IPV6.size)
     version = octets.data[octets.start] >> 4
     row.put("ip.version", version)
     if version != 6:

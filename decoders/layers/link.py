@@ -48,7 +48,7 @@ def ethernet(context: Context, octets: Octets) -> None:
     row = context.row
     row.enter("eth", "Ethernet")
     octets.require(headers.ETHERNET.size)
-    row.put("eth", 1)
+    row.item("eth", octets, headers.ETHERNET.size)
     dst, src, kind = headers.ETHERNET.read(octets)
     row.put("eth.dst", dst)
     row.put("eth.src", src)
@@ -195,7 +195,7 @@ def vlan(context: Context, octets: Octets) -> None:
     row.enter("vlan", "VLAN")
     octets.require(2)
     control, kind = headers.VLAN_TAG.read(octets)
-    row.put("vlan", 1)
+    row.item("vlan", octets, headers.VLAN_TAG.size)
     row.put("vlan.priority", control >> 13)
     row.put("vlan.dei", bool(control & 0x1000))
     row.put("vlan.id", control & 0xFFF)
@@ -363,7 +363,7 @@ def arp(context: Context, octets: Octets) -> None:
     _, protocol, hardware_octets, protocol_octets, opcode, *_ = headers.ARP.read(octets)
     total = 8 + 2 * hardware_octets + 2 * protocol_octets
     octets.trim(total)
-    row.put("arp", 1)
+    row.item("arp", octets, total)
     row.put("arp.opcode", opcode)
     octets.require(total)
     if protocol == 0x0800 and protocol_octets == 4:

@@ -65,7 +65,7 @@ def tcp(context: Context, octets: Octets) -> None:
     row.enter("tcp", "TCP")
     octets.require(4)
     srcport, dstport, seq, ack, offset_flags, window, checksum, urgent = headers.TCP.read(octets)
-    row.put("tcp", 1)
+    row.item("tcp", octets, (offset_flags >> 12) * 4)
     row.put("tcp.srcport", srcport)
     row.put("tcp.dstport", dstport)
     segment = Segment(row.src, row.dst, srcport, dstport)
@@ -225,7 +225,10 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
     row = context.row
     octets.require(4)
     srcport, dstport, length, checksum = headers.UDP.read(octets)
-    row.put(protocol, 1)
+    if protocol == "udp":
+        row.item("udp", octets, headers.UDP.size)
+    else:
+        row.put(protocol, 1)
     row.put("udp.srcport", srcport)
     row.put("udp.dstport", dstport)
     octets.require(6)

@@ -1,18 +1,30 @@
-"""Tunnels that are entered: GRE (RFC 2784, 2890, 2637) and MPLS (RFC 3032).
+"""Tunnels that are entered.
 
-IP in IP and 6in4 need no layer of their own. VXLAN, GTP and other tunnels over UDP are recognised
-by their port in :mod:`decoders.layers.application` and not entered.
+GRE (RFC 2784, 2890, 2637) with IP, PPP, MPLS, Ethernet and ERSPAN inside; MPLS (RFC 3032); VXLAN
+(RFC 7348); GTP-U (3GPP TS 29.281); Teredo (RFC 4380). IP in IP and 6in4 need no layer of their own.
+Other tunnels over UDP are recognised by their port in :mod:`decoders.layers.application` and not
+entered.
 """
 
 from __future__ import annotations
 
-from decoders.layers.dispatch import ETHERTYPES, IP_PROTOCOLS, Context, data, register
+from decoders.layers.dispatch import (
+    ETHERTYPES,
+    IP_PROTOCOLS,
+    LINK_TYPES,
+    UDP_TUNNELS,
+    Context,
+    data,
+    register,
+)
 from decoders.octets import Octets
 
 CHECKSUM, ROUTING, KEY, SEQUENCE = 0x8000, 0x4000, 0x2000, 0x1000
 ACKNOWLEDGMENT = 0x0080
 VERSION = 0x0007
 PPP = 0x880B
+BRIDGED_ETHERNET, ERSPAN = 0x6558, 0x88BE
+ETHERNET = 1
 
 _ENTERED = frozenset((0x0800, 0x86DD, 0x8847, 0x8848, 0x0806, 0x8100))
 
@@ -42,6 +54,11 @@ def gre(context: Context, octets: Octets) -> None:
         return
     if kind == PPP:
         _ppp(context, rest)
+    elif kind == BRIDGED_ETHERNET:
+        LINK_TYPES[ETHERNET](context, rest)
+    elif kind == ERSPAN:
+        row.enter("erspan", "ERSPAN")
+        LINK_TYPES[ETHERNET](context, rest.after(8 if flags & SEQUENCE else 0))
     elif kind in _ENTERED:
         ETHERTYPES[kind](context, rest)
     else:
@@ -79,3 +96,58 @@ def mpls(context: Context, octets: Octets) -> None:
     else:
         row.undecoded("the payload below MPLS labels is not entered")
         data(context, octets)
+
+
+@register(UDP_TUNNELS, 4789)
+def vxlan(context: Context, octets: Octets) -> None:
+    """VXLAN: eight octets, then Ethernet."""
+    context.row.enter("vxlan", "VxLAN")
+    octets.require(8)
+    LINK_TYPES[ETHERNET](context, octets.after(8))
+
+
+G_PDU = 0xFF
+GTP_VERSION_1, GTP_OPTIONAL, GTP_EXTENSION = 0x30, 0x07, 0x04
+
+
+@register(UDP_TUNNELS, 2152)
+def gtp(context: Context, octets: Octets) -> None:
+    """GTP-U: a G-PDU carries an IP packet; other messages carry none."""
+    row = context.row
+    row.enter("gtp", "GTP")
+    octets.require(8)
+    flags, kind = octets.data[octets.start], octets.data[octets.start + 1]
+    if flags & GTP_VERSION_1 != GTP_VERSION_1 or kind != G_PDU:
+        return
+    rest = octets.after(8)
+    if flags & GTP_OPTIONAL:
+        rest.require(4)
+        following = rest.data[rest.start + 3] if flags & GTP_EXTENSION else 0
+        rest = rest.after(4)
+        while following:
+            rest.require(1)
+            units = rest.data[rest.start] or 1
+            rest.require(units * 4)
+            following = rest.data[rest.start + units * 4 - 1]
+            rest = rest.after(units * 4)
+    if rest.claimed:
+        rest.require(1)
+        version = rest.data[rest.start] >> 4
+        kinds = {4: 0x0800, 6: 0x86DD}
+        (ETHERTYPES[kinds[version]] if version in kinds else data)(context, rest)
+
+
+@register(UDP_TUNNELS, 3544)
+def teredo(context: Context, octets: Octets) -> None:
+    """Teredo: authentication and origin indications (RFC 4380 section 5.1.1), then IPv6."""
+    context.row.enter("teredo", "TEREDO")
+    octets.require(2)
+    if octets.data[octets.start : octets.start + 2] == b"\0\1":
+        octets.require(4)
+        client, value = octets.data[octets.start + 2], octets.data[octets.start + 3]
+        octets = octets.after(4 + client + value + 9)
+        octets.require(2)
+    if octets.data[octets.start : octets.start + 2] == b"\0\0":
+        octets = octets.after(8)
+    if octets.claimed:
+        ETHERTYPES[0x86DD](context, octets)

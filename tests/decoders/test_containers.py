@@ -135,7 +135,7 @@ def test_frames_without_a_time_come_as_soon_as_they_are_at_the_head(tmp_path: Pa
     b = put(tmp_path / "b", head + spb(b"b-") + epb(2, b"b2") + custom(1, b"b--.") + epb(3, b"b3"))
     frames = list(open_captures([a, b]).frames())
     assert [f.data for f in frames] == [b"b-", b"b2", b"b--.", b"b3", b"a5", b"a-", b"a6"]
-    assert frames[2].interface is None
+    assert frames[2].interface == Interface(-1, None, 1)
 
 
 def test_merged_interfaces_have_numbers_of_their_own(tmp_path: Path) -> None:

@@ -135,13 +135,14 @@ def test_blocks_that_are_frames_and_blocks_that_are_not() -> None:
     data += custom(32473, b"custom data!") + custom(32473, b"not to be copied", CUSTOM_NO_COPY)
     data += epb(s + 3, DATA, pairs=[(1, b"one"), (1, b"two"), (4, bytes(8))]) + epb(s + 4, b"")
     eth0 = Interface(1, 0, 1, "eth0")
+    nowhere = Interface(-1, None, 1)
     assert whole(data) == [
         Frame(1, s * 1000, 60, DATA, eth0, ("packet comment",)),
         Frame(2, None, 44, DATA[:44], eth0),
         Frame(3, None, 104, DATA, eth0),
         Frame(4, s * 1000 + 1000, 60, DATA, eth0),
-        Frame(5, None, 12, b"custom data!", None),
-        Frame(6, None, 16, b"not to be copied", None),
+        Frame(5, None, 12, b"custom data!", nowhere),
+        Frame(6, None, 16, b"not to be copied", nowhere),
         Frame(7, s * 1000 + 3000, 60, DATA, eth0, ("one", "two")),
         Frame(8, s * 1000 + 4000, 0, b"", eth0),
     ]
@@ -166,7 +167,8 @@ def test_custom_block_keeps_its_padding_and_may_be_empty() -> None:
 )
 def test_journal_entry_is_a_frame(text: bytes, time: int | None) -> None:
     padded = text + bytes(8 - len(text) % 4)
-    assert whole(shb() + block(JOURNAL, padded)) == [Frame(1, time, len(text), text, None)]
+    nowhere = Interface(-2, None, 1)
+    assert whole(shb() + block(JOURNAL, padded)) == [Frame(1, time, len(text), text, nowhere)]
 
 
 @pytest.mark.parametrize(
