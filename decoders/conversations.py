@@ -8,7 +8,7 @@ order, and nothing else: not VLAN, not PPPoE session, not interface. TCP analysi
 from __future__ import annotations
 
 from decoders.row import NOTE, SEQUENCE, Address, Datagram, Row, Segment
-from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Flow, analyse, show
+from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Direction, analyse, show
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -21,14 +21,14 @@ End = tuple[Address, int]
 
 
 class Conversation:
-    """A TCP conversation: two flows, one for each direction."""
+    """A TCP conversation with its two directions."""
 
-    __slots__ = ("analysis", "completeness", "first_rtt", "flows", "number", "syn_time")
+    __slots__ = ("analysis", "completeness", "directions", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.completeness = 0
-        self.flows = (Flow(), Flow())
+        self.directions = (Direction(), Direction())
         self.analysis = Analysis()
 
 
@@ -62,18 +62,18 @@ class Conversations:
         if conversation is None:
             conversation = self._open(key)
         completeness = conversation.completeness
-        forward = conversation.flows[reverse]
+        forward = conversation.directions[reverse]
         reused = False
         if segment.flags & (SYN | ACK) == SYN and forward.base is not None:
             if segment.seq != forward.base:
                 conversation, reused = self._open(key), True
             else:
-                forward.next = forward.maxack
+                forward.flow.next = forward.flow.maxack
         elif segment.flags & (SYN | ACK) == SYN | ACK and forward.base is not None:
             reused = segment.seq != forward.base
             if reused and not segment.quoted:
                 forward.base = segment.seq
-        forward, backward = conversation.flows[reverse], conversation.flows[1 - reverse]
+        forward, backward = conversation.directions[reverse], conversation.directions[1 - reverse]
         if key[0] == key[1]:
             backward = forward
         if segment.length is not None:
@@ -86,6 +86,8 @@ class Conversations:
             completeness = SYN_SEEN
         row.put("tcp.completeness", completeness)
         self._numbers(row, segment, forward, backward)
+        if not row.wanted.analysis:
+            return
         self._analyse(row, segment, conversation, (forward, backward), reused)
         if "tcp.flags" in row.own or segment.quoted:
             row.put("tcp.window_size", _window(segment, forward))
@@ -96,7 +98,7 @@ class Conversations:
         self._tcp_count += 1
         return conversation
 
-    def _numbers(self, row: Row, segment: Segment, forward: Flow, backward: Flow) -> None:
+    def _numbers(self, row: Row, segment: Segment, forward: Direction, backward: Direction) -> None:
         """Relative numbers (semantics 2.1 rule 9); an ICMP error shows raw ones."""
         if segment.quoted:
             return
@@ -120,7 +122,7 @@ class Conversations:
         row: Row,
         segment: Segment,
         conversation: Conversation,
-        flows: tuple[Flow, Flow],
+        directions: tuple[Direction, Direction],
         reused: bool,
     ) -> None:
         analysis = conversation.analysis
@@ -132,18 +134,18 @@ class Conversations:
                 row.put("tcp.analysis.reused_ports", True)
                 row.expert(NOTE, SEQUENCE, "port numbers reused")
             return
-        found = analyse(row, segment, analysis, flows, reused)
+        found = analyse(row, segment, analysis, directions, reused)
         if segment.payload_at is not None and not NOT_HANDED_UP.isdisjoint(found.marks):
             row.forget_from(segment.payload_at)
         if "tcp.flags" in row.own and not segment.options_cut:
             show(row, found, analysis)
 
 
-def _window(segment: Segment, forward: Flow) -> int:
+def _window(segment: Segment, forward: Direction) -> int:
     """The window in octets: scaled, except in a SYN (RFC 7323 section 2.2)."""
-    if segment.flags & SYN or forward.scale < 0:
+    if segment.flags & SYN or forward.flow.scale < 0:
         return segment.window
-    return segment.window << forward.scale
+    return segment.window << forward.flow.scale
 
 
 def _key(source: End, destination: End) -> tuple[tuple[End, End], int]:
@@ -153,7 +155,7 @@ def _key(source: End, destination: End) -> tuple[tuple[End, End], int]:
     return (destination, source), 1
 
 
-def _set_bases(segment: Segment, forward: Flow, backward: Flow) -> None:
+def _set_bases(segment: Segment, forward: Direction, backward: Direction) -> None:
     """Where each direction's numbers begin (semantics 2.1 rule 9)."""
     if forward.base is None:
         first = segment.seq if segment.flags & SYN else segment.seq - 1

@@ -429,6 +429,8 @@ _OWN = (
     _text(
         "replicap.undecoded", "what this decoder does not see inside the frame, and Wireshark may"
     ),
+    _text("replicap.class", "what the packet is: one of decoders.classify.CLASSES"),
+    _text("replicap.scanner", "scanner whose mark the packet carries, one occurrence each"),
 )
 
 FIELDS: Mapping[str, Field] = {

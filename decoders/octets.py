@@ -71,8 +71,10 @@ class Octets:
 
     def after(self, count: int) -> Octets:
         """What follows the first ``count`` octets; raises like :meth:`require`."""
-        self.require(count)
-        return Octets(self.data, self.start + count, self.end, self.limit, self.fragment)
+        start = self.start + count
+        if start > self.end:
+            self.require(count)
+        return Octets(self.data, start, self.end, self.limit, self.fragment)
 
     def whole(self) -> bool:
         """Whether every claimed octet was captured."""

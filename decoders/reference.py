@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from decoders import classify
 from decoders.containers import Capture
 from decoders.conversations import Conversations
 from decoders.frames import CUSTOM_BLOCK, JOURNAL_BLOCK, Frame
@@ -14,7 +15,7 @@ from decoders.layers import icmp, ipv6, link, ppp, transport, tunnels
 from decoders.layers.dispatch import LINK_TYPES, Context, data
 from decoders.octets import Octets, OutOfOctets
 from decoders.reassembly import Reassembly
-from decoders.row import COMMENT, COMMENT_GROUP, ERROR, MALFORMED, Row
+from decoders.row import COMMENT, COMMENT_GROUP, ERROR, MALFORMED, Row, Wanted
 
 LAYERS = (icmp, ipv6, link, ppp, transport, tunnels)
 """Modules that registered themselves when they were imported."""
@@ -27,7 +28,9 @@ class Decoder:
     """Decodes the frames of one capture, in file order."""
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
-        self._wanted = None if wanted is None else frozenset((*wanted, *ALWAYS))
+        self._classifier = classify.Classifier() if classify.asked(wanted) else None
+        needs = (*ALWAYS, *classify.NEEDS) if self._classifier else ALWAYS
+        self._wanted = Wanted(None if wanted is None else (*wanted, *needs))
         self._datagrams = Reassembly()
         self._conversations = Conversations()
         self._first_time: int | None = None
@@ -46,6 +49,8 @@ class Decoder:
         self._conversations.annotate(row)
         if row.protocols:
             row.put("frame.protocols", ":".join(row.protocols))
+        if self._classifier is not None:
+            self._classifier.annotate(row)
         return row
 
     def _frame_fields(self, row: Row, frame: Frame) -> Octets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from decoders.fields import FIELDS, OCTETS, SIZE, WITH_OCTETS
@@ -25,6 +25,47 @@ COMMENT_GROUP, DEPRECATED = 0x0B000000, 0x0E000000
 Address = int | bytes
 
 _OCTET_FIELDS = frozenset(OCTETS + protocol for protocol in WITH_OCTETS)
+
+
+_OF_ANALYSIS = (
+    "tcp.analysis",
+    "tcp.connection.fin_",
+    "tcp.window_size",
+    "_ws.expert",
+    "frame.protocols",
+    "data",
+    "dns",
+    "ntp",
+)
+"""Fields that depend on TCP analysis; a payload that was sent again is not handed up."""
+
+
+class Wanted:
+    """The fields that are read of a capture's rows, and what follows from them.
+
+    ``names`` is None when all are. The flags tell layers what need not be worked out.
+    """
+
+    __slots__ = ("analysis", "expert", "layers", "names", "octets", "tcp_flags")
+
+    def __init__(self, names: Iterable[str] | None = None) -> None:
+        self.names = None if names is None else frozenset(names)
+        self.octets = self.names is not None and not self.names.isdisjoint(_OCTET_FIELDS)
+        """Whether a filter looks into octets; asking for all fields does not ask for these."""
+        self.tcp_flags = self._any("tcp.flags.")
+        self.analysis = self._any(*_OF_ANALYSIS)
+        self.expert = self._any("_ws.expert")
+        self.layers = frozenset(
+            name.partition(".")[0] for name in (FIELDS if self.names is None else self.names)
+        )
+        """First parts of the names: a layer that is not among them puts nothing."""
+
+    def _any(self, *prefixes: str) -> bool:
+        names = self.names
+        return names is None or any(name.startswith(prefixes) for name in names)
+
+
+EVERYTHING = Wanted()
 
 
 class Segment:
@@ -88,8 +129,7 @@ class Row:
 
     __slots__ = (
         "_into",
-        "_wanted",
-        "_with_octets",
+        "_names",
         "current",
         "dst",
         "first_vlan",
@@ -100,13 +140,12 @@ class Row:
         "src",
         "time_ns",
         "transport",
+        "wanted",
     )
 
-    def __init__(
-        self, number: int, time_ns: int | None, wanted: frozenset[str] | None = None
-    ) -> None:
-        self._wanted = wanted
-        self._with_octets = wanted is not None and not wanted.isdisjoint(_OCTET_FIELDS)
+    def __init__(self, number: int, time_ns: int | None, wanted: Wanted = EVERYTHING) -> None:
+        self.wanted = wanted
+        self._names = wanted.names
         self.number = number
         self.time_ns = time_ns
         self.own: dict[str, list[Any]] = {}
@@ -155,13 +194,13 @@ class Row:
     def item(self, protocol: str, octets: Octets, size: int) -> None:
         """A protocol is present; ``size`` octets are its own, what it carries follows them."""
         self.put(protocol, 1)
-        if self._with_octets:
+        if self.wanted.octets:
             self.put(OCTETS + protocol, octets.bytes())
             self.put(SIZE + protocol, min(size, octets.captured))
 
     def put(self, field: str, value: Any) -> None:
         """One more occurrence of a field."""
-        if self._wanted is not None and field not in self._wanted:
+        if self._names is not None and field not in self._names:
             return
         into = self._into
         if field in into:
@@ -178,12 +217,14 @@ class Row:
 
     def expert(self, severity: int, group: int, message: str) -> None:
         """An expert item; Wireshark's ``_ws.malformed`` also stands for each of group Malformed."""
+        if group == MALFORMED:
+            self.put("_ws.malformed", "_ws.malformed")
+        if not self.wanted.expert:
+            return
         self.put("_ws.expert", 1)
         self.put("_ws.expert.severity", severity)
         self.put("_ws.expert.group", group)
         self.put("_ws.expert.message", message)
-        if group == MALFORMED:
-            self.put("_ws.malformed", "_ws.malformed")
 
     def ran_out(self, error: OutOfOctets) -> None:
         """What Wireshark shows when a dissector reads further than it can."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import Any
 
-from decoders.fields import Field, FieldType
+from decoders.fields import UNSIGNED_BITS, Field, FieldType
 
 NS = 1_000_000_000
 
@@ -17,6 +17,14 @@ def spell(field: Field, value: Any) -> str:
     A protocol is spelled by its name, where tshark prints the line of its tree.
     """
     return _SPELLERS[field.type](field, value)
+
+
+def speller(field: Field) -> Callable[[Any], str]:
+    """:func:`spell` for many values of one field."""
+    if field.type in UNSIGNED_BITS and not field.hex_digits:
+        return str
+    by_type = _SPELLERS[field.type]
+    return lambda value: by_type(field, value)
 
 
 def spell_time(nanoseconds: int) -> str:
@@ -49,9 +57,7 @@ def _escaped(_: Field, value: str) -> str:
     return value.translate(_ESCAPES)
 
 
-_ESCAPES = str.maketrans(
-    {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\v": "\\v", "\f": "\\f", "\a": "\\a", "\b": "\\b"}
-)
+_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f", "\b": "\\b"})
 
 _Speller = Callable[[Field, Any], str]
 

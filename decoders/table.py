@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from decoders.choice import chosen, rows_by
+from decoders.classify import CLASS, CLASSES
 from decoders.containers import Capture
 from decoders.fields import ColumnType, Field, stored
+from decoders.frames import CaptureError
 from decoders.row import Row
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ class Table:
 
     Attributes: packets (the columns asked for, and ``frame_number``); count (rows); malformed and
     short (frames with ``_ws.malformed`` and ``_ws.short``); undecoded (what the decoder did not
-    see inside frames -> how many frames); decoder (the one that ran).
+    see inside frames -> how many frames); decoder (the one that ran); classes (each class of
+    :data:`decoders.classify.CLASSES` -> how many frames, when ``replicap.class`` was asked for:
+    they add up to ``count``).
     """
 
     packets: polars.DataFrame
@@ -43,6 +47,7 @@ class Table:
     short: int
     undecoded: dict[str, int]
     decoder: str
+    classes: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def decode(
@@ -61,7 +66,8 @@ def decode(
     holds only those frames: numbers of frames and streams are given anew. ``progress`` is told the
     number of frames now and then. Damage of the capture stands in ``capture.damage`` afterwards.
 
-    Raises KeyError for a field that is not declared, CaptureError when nothing can be read.
+    Raises KeyError for a field that is not declared, CaptureError when nothing can be read or when
+    the classes of packets, if asked for, do not add up to the number of packets.
     """
     fields = stored(("frame.number", *wanted))
     name = chosen(decoder)
@@ -73,7 +79,19 @@ def decode(
             progress(builder.count)
     if progress is not None:
         progress(builder.count)
-    return builder.table()
+    table = builder.table()
+    if CLASS in names:
+        _check_classes(table, capture.path)
+    return table
+
+
+def _check_classes(table: Table, path: str) -> None:
+    """Every packet has exactly one class."""
+    classified = sum(table.classes.get(name, 0) for name in CLASSES)
+    if classified != table.count or not table.classes.keys() <= CLASSES.keys():
+        raise CaptureError(
+            path, None, f"{classified} packets with one class", f"{table.count} packets"
+        )
 
 
 @dataclass
@@ -97,6 +115,7 @@ class _Builder:
         self.malformed = 0
         self.short = 0
         self.undecoded: Counter[str] = Counter()
+        self.classes: Counter[str] = Counter()
 
     def add(self, row: Row) -> None:
         own, quoted = row.own, row.quoted
@@ -124,6 +143,8 @@ class _Builder:
         self.short += "_ws.short" in row.own
         for reason in row.own.get("replicap.undecoded", ()):
             self.undecoded[reason] += 1
+        if CLASS in row.own:
+            self.classes[" and ".join(row.own[CLASS])] += 1
 
     def _further(self, column: _Column, at: int, values: list[Any]) -> None:
         for nth, value in enumerate(values[1:MOST_OCCURRENCES], start=2):
@@ -180,6 +201,7 @@ class _Builder:
             short=self.short,
             undecoded=dict(self.undecoded),
             decoder=self._decoder,
+            classes=dict(self.classes),
         )
 
 

@@ -37,11 +37,27 @@ def after(a: int, b: int) -> bool:
     return bool((b - a) & HALF)
 
 
+class Direction:
+    """One direction of a conversation: where its numbers begin, and what the analysis remembers."""
+
+    __slots__ = ("_flow", "base")
+
+    def __init__(self) -> None:
+        self.base: int | None = None
+        self._flow: Flow | None = None
+
+    @property
+    def flow(self) -> Flow:
+        """Made when it is asked for: a scan is many conversations of one packet."""
+        if self._flow is None:
+            self._flow = Flow()
+        return self._flow
+
+
 class Flow:
-    """One direction of a conversation."""
+    """What the analysis remembers of one direction."""
 
     __slots__ = (
-        "base",
         "dup",
         "lastack",
         "lastack_time",
@@ -61,7 +77,6 @@ class Flow:
     )
 
     def __init__(self) -> None:
-        self.base: int | None = None
         self.next = 0
         self.next_time = 0
         self.next_frame = 0
@@ -123,24 +138,28 @@ class Found:
 
 
 def analyse(
-    row: Row, segment: Segment, analysis: Analysis, flows: tuple[Flow, Flow], reused: bool
+    row: Row,
+    segment: Segment,
+    analysis: Analysis,
+    directions: tuple[Direction, Direction],
+    reused: bool,
 ) -> Found:
     """Judge a segment of known payload length and remember it."""
     now = row.time_ns or 0
     found = Found()
     if reused:
         found.marks.add("reused_ports")
-    forward, backward = flows
+    forward, backward = directions[0].flow, directions[1].flow
     _scales(segment, forward, backward)
     probe = _window_marks(segment, found, forward, backward, analysis)
     if segment.ack != forward.lastack:
         forward.nondup, forward.dup = row.number, 0
     _acknowledges_lost(segment, found, backward)
     if segment.length or segment.flags & (SYN | FIN):
-        _sent_again(segment, found, flows, analysis, now)
+        _sent_again(segment, found, (forward, backward), analysis, now)
     _remember((row.number, now), segment, found, forward, probe)
     _acknowledge(segment, found, backward, now)
-    _in_flight(segment, found, forward)
+    _in_flight(segment, found, forward, directions[0].base or 0)
     _shift(segment, forward, analysis)
     if segment.flags & FIN:
         found.fin = "fin_passive" if backward.sent_fin else "fin_active"
@@ -309,11 +328,10 @@ def _acknowledge(segment: Segment, found: Found, backward: Flow, now: int) -> No
     backward.unacked = kept
 
 
-def _in_flight(segment: Segment, found: Found, forward: Flow) -> None:
+def _in_flight(segment: Segment, found: Found, forward: Flow, base: int) -> None:
     """Octets sent and not acknowledged, and octets since the last PSH."""
     if not segment.length or not forward.unacked or not forward.valid_in_flight:
         return
-    base = forward.base or 0
     first = min((entry[1] - base) % MODULUS for entry in forward.unacked)
     last = max((entry[2] - base) % MODULUS for entry in forward.unacked)
     in_flight = last - first - (1 if segment.flags & (SYN | FIN) else 0)

@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
+from decoders import classify
 from decoders.containers import Capture
 from decoders.fields import FIELDS, Field, FieldType
 from decoders.frames import CaptureError
@@ -63,6 +64,9 @@ def rows(
     if tshark is None:
         raise CaptureError(capture.path, None, "no tshark on this machine", "an installed tshark")
     names = {name for name in FIELDS if not FIELDS[name].of} if wanted is None else set(wanted)
+    classifier = classify.Classifier() if classify.asked(wanted) else None
+    if classifier is not None:
+        names.update(classify.NEEDS)
     asked = [name for name in FIELDS if name in names | {_STACK, "_ws.malformed", "_ws.short"}]
     asked = [name for name in asked if not name.startswith("replicap.")]
     with tempfile.TemporaryDirectory(prefix="replicap-") as folder:
@@ -72,7 +76,10 @@ def rows(
         else:
             source = str(Path(folder, "frames.pcapng"))
             count = write_pcapng(Path(source), kept(capture.frames(), keep))
-        yield from _checked(_ask(tshark, source, folder, asked), asked, capture.path, count)
+        for row in _checked(_ask(tshark, source, folder, asked), asked, capture.path, count):
+            if classifier is not None:
+                classifier.annotate(row)
+            yield row
 
 
 def _checked(

@@ -73,7 +73,7 @@ class Sum(Measure):
         return {self.field}
 
     def witness(self) -> str:
-        return self.field
+        return "" if self.field.startswith("frame.") else self.field
 
     def plan(self, view: View) -> Plan:
         import narwhals as nw

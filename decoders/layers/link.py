@@ -50,8 +50,9 @@ def ethernet(context: Context, octets: Octets) -> None:
     octets.require(headers.ETHERNET.size)
     row.item("eth", octets, headers.ETHERNET.size)
     dst, src, kind = headers.ETHERNET.read(octets)
-    row.put("eth.dst", dst)
-    row.put("eth.src", src)
+    if "eth" in row.wanted.layers:
+        row.put("eth.dst", dst)
+        row.put("eth.src", src)
     if src[0] & 1:
         row.expert(WARNING, PROTOCOL, "source address is a group address")
     payload = octets.after(headers.ETHERNET.size)
@@ -196,9 +197,10 @@ def vlan(context: Context, octets: Octets) -> None:
     octets.require(2)
     control, kind = headers.VLAN_TAG.read(octets)
     row.item("vlan", octets, headers.VLAN_TAG.size)
-    row.put("vlan.priority", control >> 13)
-    row.put("vlan.dei", bool(control & 0x1000))
-    row.put("vlan.id", control & 0xFFF)
+    if "vlan" in row.wanted.layers:
+        row.put("vlan.priority", control >> 13)
+        row.put("vlan.dei", bool(control & 0x1000))
+        row.put("vlan.id", control & 0xFFF)
     row.first_vlan = row.first_vlan or control & 0xFFF
     payload = octets.after(headers.VLAN_TAG.size)
     _behind_tag(context, octets, payload, kind, "vlan")

@@ -57,11 +57,12 @@ def _pppoe_header(context: Context, octets: Octets, protocol: str) -> None:
     octets.require(headers.PPPOE.size)
     version_type, code, session, length = headers.PPPOE.read(octets)
     row.put(protocol, 1)
-    row.put("pppoe.version", version_type >> 4)
-    row.put("pppoe.type", version_type & 15)
-    row.put("pppoe.code", code)
-    row.put("pppoe.session_id", session)
-    row.put("pppoe.payload_length", length)
+    if "pppoe" in row.wanted.layers:
+        row.put("pppoe.version", version_type >> 4)
+        row.put("pppoe.type", version_type & 15)
+        row.put("pppoe.code", code)
+        row.put("pppoe.session_id", session)
+        row.put("pppoe.payload_length", length)
 
 
 @register(ETHERTYPES, dpkt_ethernet.ETH_TYPE_PPPoE)

@@ -68,10 +68,11 @@ def tcp(context: Context, octets: Octets) -> None:
     row.item("tcp", octets, (offset_flags >> 12) * 4)
     row.put("tcp.srcport", srcport)
     row.put("tcp.dstport", dstport)
+    quoting = row.quoting
     segment = Segment(row.src, row.dst, srcport, dstport)
-    segment.quoted = row.quoting
+    segment.quoted = quoting
     if octets.captured < HEADER_WITH_STREAM:
-        if row.quoting and isinstance(row.src, int) and octets.captured >= 8:
+        if quoting and isinstance(row.src, int) and octets.captured >= 8:
             row.put("tcp.seq", seq)
         octets.require(HEADER_WITH_STREAM)
     segment.seq, segment.ack, segment.window = seq, ack, window
@@ -79,17 +80,17 @@ def tcp(context: Context, octets: Octets) -> None:
     row.transport.append(segment)
     size = (offset_flags >> 12) * 4
     row.put("tcp.hdr_len", size)
-    if octets.claimed >= size and not octets.fragment and not row.quoting:
+    if octets.claimed >= size and not octets.fragment and not quoting:
         segment.length = octets.claimed - size
         row.put("tcp.len", segment.length)
-    if not (row.quoting and isinstance(segment.src, int)):
+    if not (quoting and isinstance(segment.src, int)):
         row.put("tcp.seq_raw", seq)
     if size < headers.TCP.size:
         row.expert(ERROR, PROTOCOL, f"TCP header length of {size} octets, below 20")
         return
     _numbers(context, segment, octets)
     _flags(context, segment.flags)
-    if octets.claimed < size and not row.quoting:
+    if octets.claimed < size and not quoting:
         row.expert(WARNING, MALFORMED, "segment shorter than its header")
     _judge_flags(context, segment, urgent)
     _rest_of_header(context, octets, segment, size, (checksum, urgent))
@@ -107,6 +108,8 @@ def _numbers(context: Context, segment: Segment, octets: Octets) -> None:
 def _flags(context: Context, flags: int) -> None:
     row = context.row
     row.put("tcp.flags", flags)
+    if not row.wanted.tcp_flags:
+        return
     for name, bit in _FLAG_FIELDS:
         row.put(name, bool(flags & bit))
     row.put("tcp.flags.str", flags_text(flags))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.commands.captures import damage_status, say_undecoded
 from harness.messages import UsageMistake, say
@@ -86,21 +86,29 @@ def _lines(
 ) -> Iterator[str]:
     from decoders.fields import stored
     from decoders.reference import rows
+    from decoders.spelling import speller
 
     wanted = {part.name for part in stored(field.name for field in fields)}
     undecoded: Counter[str] = Counter()
+    cells = [(field, speller(field)) for field in fields]
     # The mask ends with the readable frames, as the rows do.
     for row, keep in zip(rows(capture, wanted), matches, strict=False):
-        undecoded.update(row.own.get("replicap.undecoded", ()))
+        if "replicap.undecoded" in row.own:
+            undecoded.update(row.own["replicap.undecoded"])
         if keep:
-            yield "\t".join(_cell(row, field, aggregator) for field in fields)
+            yield "\t".join([_cell(row, *cell, aggregator) for cell in cells])
     say_undecoded(undecoded)
 
 
-def _cell(row: Row, field: Field, aggregator: str) -> str:
-    from decoders.spelling import spell
-
-    return aggregator.join(spell(field, value) for value in row.occurrences(field.name))
+def _cell(row: Row, field: Field, spell: Callable[[Any], str], aggregator: str) -> str:
+    values = row.own.get(field.name)
+    if field.of or row.quoted:
+        values = row.occurrences(field.name)
+    if not values:
+        return ""
+    if len(values) == 1:
+        return spell(values[0])
+    return aggregator.join([spell(value) for value in values])
 
 
 def _print(lines: Iterator[str]) -> None:

@@ -57,7 +57,7 @@ def _check_outputs(arguments: Namespace) -> None:
 
 
 def _check_decoder(name: str) -> None:
-    from harness.engine import DECODERS
+    from decoders.choice import DECODERS
 
     if name in DECODERS:
         return
@@ -88,7 +88,7 @@ def say_problems(error: ExpectationError) -> None:
     for problem in error.problems:
         say_error(problem)
     if error.more:
-        say_error(f"and {error.more} more problems")
+        say_error(str(error).rsplit("\n", 1)[-1])
 
 
 def _check_stage(expectation: Expectation, arguments: Namespace) -> None:
@@ -122,7 +122,7 @@ def _unknown_stage(expectation: Expectation, stage: str, known: list[str]) -> st
 def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     from decoders.containers import open_captures
     from decoders.frames import CaptureError
-    from harness.engine import verify
+    from harness.engine import UsageError, verify
     from harness.pinned import CaptureNotFound, pinned_path
     from harness.report.outcome import Outcome, not_run
     from harness.report.progress import FrameCounter
@@ -140,6 +140,8 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
             )
     except (CaptureError, CaptureNotFound) as error:
         return not_run(expectation, arguments.stage or expectation.stages[0].id, str(error))
+    except UsageError as error:
+        raise UsageMistake(str(error)) from None
     return Outcome(report, time.perf_counter() - start)
 
 

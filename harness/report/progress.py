@@ -19,7 +19,7 @@ class FrameCounter:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._start = time.monotonic()
+        self._start: float | None = None
         self._shown = sys.stderr.isatty()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -37,6 +37,8 @@ class FrameCounter:
             self._bar.stop()
 
     def __call__(self, frames: int) -> None:
+        if self._start is None:
+            self._start = time.monotonic()
         if not self._shown or time.monotonic() - self._start < PATIENCE:
             return
         if self._bar is None or self._task is None:

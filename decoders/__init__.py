@@ -1,0 +1,1 @@
+"""Bytes -> table of packets. Knows nothing of expectations."""

@@ -1,0 +1,1 @@
+"""Known truth -> bytes: traffic whose truth is known by construction."""
