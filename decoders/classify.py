@@ -179,13 +179,13 @@ class Classifier:
         return LINK_CONTROL if packet.protocol else OTHER
 
     def _segment(self, packet: Packet) -> str:
-        """SYN: probe. SYN+ACK and RST: answers, to whom decides the other direction.
+        """SYN: probe. SYN+ACK and RST: answers; the other direction tells whether to somebody here.
 
-        Backscatter is "TCP SYN/ACK" to SYN floods and "TCP RST" to others (Moore, Voelker and
-        Savage, Inferring Internet Denial-of-Service Activity, USENIX Security 2001, section 3.1,
-        table 1). What causes which: RFC 9293 sections 3.5 (SYN+ACK) and 3.5.2 (RST, never to a
-        RST). A RST by the side that itself sent a SYN or data, and got no answer, ends its own
-        attempt: it is neither.
+        A SYN causes a SYN+ACK (RFC 9293 section 3.5), any segment a RST (section 3.5.2) but another
+        RST (section 3.10.7.1). Without a cause both are backscatter: what victims of floods from
+        forged addresses answer (Moore, Voelker and Savage, Inferring Internet Denial-of-Service
+        Activity, USENIX Security 2001, section 3.1, table 1). A RST without a cause, by the side
+        that itself sent a SYN or data, ends its own attempt: it is neither.
         """
         flags, flow = packet.first("flags"), packet.flow()
         if flags is None or flow is None:
@@ -210,8 +210,9 @@ class Classifier:
     def _datagram(self, packet: Packet, above: Sequence[str]) -> str:
         """The direction that a conversation began in probes, the other one replies (RFC 768).
 
-        UDP has no flags that tell a request from its answer; a datagram that nobody here asked for
-        counts as a probe, as in Durumeric, Bailey and Halderman (see :func:`scanners`).
+        UDP has no flags that tell a request from its answer. What nobody asked for is the probing
+        part of what Pang et al. call background radiation (Characteristics of Internet Background
+        Radiation, IMC 2004); of a client that somebody here knows, it is a request.
         """
         if not ADDRESS_CONTROL.isdisjoint(above):
             return LINK_CONTROL
@@ -302,8 +303,8 @@ def scanners(packet: Packet) -> list[str]:
     - ``mirai``, SYN: the sequence number is the destination address (Antonakakis et al.,
       Understanding the Mirai Botnet, USENIX Security 2017, section 3.1).
 
-    The first two are the fingerprints of Durumeric, Bailey and Halderman, An Internet-Wide View of
-    Internet-Wide Scanning, USENIX Security 2014.
+    The first two are by which Durumeric, Bailey and Halderman tell both tools in a telescope (An
+    Internet-Wide View of Internet-Wide Scanning, USENIX Security 2014, announced in section 1).
     """
     if packet.version != "ip":
         return []

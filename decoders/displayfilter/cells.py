@@ -13,8 +13,10 @@ from itertools import product
 import narwhals as nw
 
 from decoders.displayfilter import arithmetic, octets
+from decoders.displayfilter.arithmetic import Extent
 from decoders.displayfilter.errors import FilterError
 from decoders.displayfilter.functions import LENGTHS
+from decoders.displayfilter.operands import type_of
 from decoders.displayfilter.syntax import (
     Arithmetic,
     Call,
@@ -27,7 +29,7 @@ from decoders.displayfilter.syntax import (
 )
 from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
 
-MOST_CELLS = 4096
+MOST_CELLS = 1024
 """Values, and pairs of values, that one comparison may have."""
 
 
@@ -52,6 +54,9 @@ _FORMS = {
 }
 
 
+_ANYWHERE = Extent(-(2**62), 2**62)
+
+
 @dataclass(frozen=True, slots=True)
 class Cells:
     """The values of an operand. ``octets``: how many each has, when all have the same."""
@@ -59,6 +64,7 @@ class Cells:
     form: Form
     cells: tuple[nw.Expr, ...]
     octets: int | None = None
+    extent: Extent = _ANYWHERE
 
 
 def unsupported(message: str, place: Place) -> FilterError:
@@ -82,22 +88,25 @@ def cells(operand: Operand, columns: Container[str]) -> Cells:
             raise unsupported("this operand was not looked up", operand)
 
 
-def as_octets(values: Cells, operand: Place) -> Cells:
-    """The same values as octets in text (see the module of that name)."""
+def as_octets(values: Cells, operand: Place, places: Sequence[int] | None = None) -> Cells:
+    """The same values, or their octets at some places, as text (see the module ``octets``).
+
+    ``places`` is for values that all have the same number of octets.
+    """
     count = values.octets
-    made: list[nw.Expr]
+    taken = range(count or 0) if places is None else places
     if values.form is Form.BINARY and count is None:
         raise unsupported("octets whose number differs can only be compared whole", operand)
     match values.form:
         case Form.TEXT:
             made = [octets.of_text(cell) for cell in values.cells]
         case Form.BINARY:
-            made = [octets.of_binary(cell, count or 0) for cell in values.cells]
+            made = [octets.of_binary(cell, taken) for cell in values.cells]
         case Form.INTEGER:
-            made = [octets.of_number(cell, count or 4) for cell in values.cells]
+            made = [octets.of_number(cell, taken, count or 0) for cell in values.cells]
         case _:
             return values
-    return Cells(Form.OCTETS, tuple(made), count)
+    return Cells(Form.OCTETS, tuple(made), None if count is None else len(taken), values.extent)
 
 
 def octet_text(value: int | str | bytes, count: int | None) -> str:
@@ -128,7 +137,9 @@ def _field(operand: FieldValue, columns: Container[str]) -> Cells:
     form = _FORMS.get(field.type, Form.INTEGER)
     if form is Form.INTEGER:
         found = [cell.cast(nw.Int64) for cell in found]
-    return Cells(form, tuple(found), LENGTHS.get(field.type))
+    bits = 1 if field.type is FieldType.BOOLEAN else UNSIGNED_BITS.get(field.type)
+    extent = _ANYWHERE if bits is None else Extent(0, 2**bits - 1)
+    return Cells(form, tuple(found), LENGTHS.get(field.type), extent)
 
 
 def occurrence_columns(field: Field, columns: Container[str]) -> Iterator[str]:
@@ -189,40 +200,42 @@ def _holds(layers: Sequence[Range], rank: int, total: int) -> bool:
 def _constant(operand: Constant) -> Cells:
     form = _FORMS.get(operand.type, Form.INTEGER)
     dtype = nw.Int64 if form is Form.INTEGER else None
-    return Cells(form, (nw.lit(operand.low, dtype),), LENGTHS.get(operand.type))
+    number = operand.low if isinstance(operand.low, int) else 0
+    count = LENGTHS.get(operand.type)
+    return Cells(form, (nw.lit(operand.low, dtype),), count, Extent(number, number))
 
 
 def _slice(operand: Slice, columns: Container[str]) -> Cells:
-    values = as_octets(cells(operand.operand, columns), operand)
+    values = cells(operand.operand, columns)
+    if values.octets is not None and values.form is not Form.OCTETS:
+        return as_octets(values, operand, octets.places(operand.ranges, values.octets))
+    values = as_octets(values, operand)
+    size = values.extent.size * len(operand.ranges) * (6 if values.octets is None else 4)
+    if size > MOST_CELLS:
+        raise unsupported("this slices too much", operand)
     made = [octets.sliced(cell, operand.ranges, values.octets) for cell in values.cells]
-    return Cells(Form.OCTETS, tuple(made), _sliced_octets(operand.ranges, values.octets))
-
-
-def _sliced_octets(ranges: Sequence[Range], count: int | None) -> int | None:
-    if count is None:
-        return None
-    spans = [octets.span_of(part, count) for part in ranges]
-    if None in spans:
-        spans = spans[: spans.index(None)]
-    return sum(end - start for start, end in filter(None, spans))
+    count = None if values.octets is None else len(octets.places(operand.ranges, values.octets))
+    return Cells(Form.OCTETS, tuple(made), count, Extent(0, 0, size))
 
 
 def _arithmetic(operand: Arithmetic, columns: Container[str]) -> Cells:
     right = cells(operand.right, columns)
     if operand.left is None:
-        return Cells(Form.INTEGER, tuple(-1 * cell for cell in right.cells))
+        ends = Extent(-right.extent.highest, -right.extent.lowest, right.extent.size)
+        return Cells(Form.INTEGER, tuple(-1 * cell for cell in right.cells), None, ends)
     left = cells(operand.left, columns)
-    if len(left.cells) * len(right.cells) > MOST_CELLS:
-        raise unsupported("this calculates with too many values", operand)
     constant = operand.right.low if isinstance(operand.right, Constant) else None
     if left.form is not Form.INTEGER or right.form is not Form.INTEGER:
         return _masked_octets(operand, left, constant)
+    extent = arithmetic.extent(operand.operator, left.extent, right.extent)
+    if extent.too_large or len(left.cells) * len(right.cells) > MOST_CELLS // 16:
+        raise unsupported("this calculates too much, or with numbers too large", operand)
     made = [
         arithmetic.computed(operand.operator, one, constant if isinstance(constant, int) else two)
         for one, two in product(left.cells, right.cells)
     ]
     count = left.octets if operand.type is FieldType.IPV4 else None
-    return Cells(Form.INTEGER, tuple(made), count)
+    return Cells(Form.INTEGER, tuple(made), count, extent)
 
 
 def _masked_octets(operand: Arithmetic, left: Cells, constant: int | str | bytes | None) -> Cells:
@@ -232,8 +245,11 @@ def _masked_octets(operand: Arithmetic, left: Cells, constant: int | str | bytes
     if values.octets is None:
         raise unsupported("'&' takes octets whose number is known", operand)
     mask = constant[: values.octets]
+    size = values.extent.size * len(mask)
+    if size > MOST_CELLS:
+        raise unsupported("this masks too much", operand)
     made = tuple(octets.masked(cell, mask) for cell in values.cells)
-    return Cells(Form.OCTETS, made, len(mask))
+    return Cells(Form.OCTETS, made, len(mask), Extent(0, 0, size))
 
 
 def _call(operand: Call, columns: Container[str]) -> Cells:
@@ -245,22 +261,36 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
         case "count":
             there = [(~cell.is_null()).cast(nw.Int64) for cell in first.cells]
             number = sum(there[1:], there[0]) if there else nw.lit(None, nw.Int64)
-            return Cells(Form.INTEGER, (nw.when(number > 0).then(number),))
+            some = nw.when(number > 0).then(number)
+            return Cells(Form.INTEGER, (some,), None, Extent(0, 2**31, len(there)))
         case "max" | "min":
             extreme = nw.max_horizontal if operand.function == "max" else nw.min_horizontal
             every = [cell for value in values for cell in value.cells]
-            return Cells(Form.INTEGER, (extreme(*every),), first.octets)
+            return Cells(Form.INTEGER, (extreme(*every),), first.octets, _joined(values))
         case "abs":
             each = (cell for value in values for cell in value.cells)
-            return Cells(Form.INTEGER, tuple(cell.abs() for cell in each))
+            ends = _joined(values)
+            largest = max(abs(ends.lowest), abs(ends.highest))
+            made = tuple(cell.abs() for cell in each)
+            return Cells(Form.INTEGER, made, None, Extent(0, largest, ends.size))
         case "len":
-            return Cells(Form.INTEGER, tuple(length(cell, first) for cell in first.cells))
+            made = tuple(length(cell, first) for cell in first.cells)
+            return Cells(Form.INTEGER, made, None, Extent(0, 2**31))
         case "string":
-            kind = operand.arguments[0].type  # type: ignore[union-attr]
+            kind = type_of(operand.arguments[0])
             return Cells(Form.TEXT, tuple(_spelled(cell, kind) for cell in first.cells))
         case _:
             case = _upper if operand.function == "upper" else _lower
             return Cells(Form.TEXT, tuple(case(cell) for cell in first.cells))
+
+
+def _joined(values: Sequence[Cells]) -> Extent:
+    """Where the values of all arguments lie, and how large they are together."""
+    extents = [value.extent for value in values]
+    lowest = min(extent.lowest for extent in extents)
+    highest = max(extent.highest for extent in extents)
+    size = sum(len(value.cells) * value.extent.size for value in values)
+    return Extent(lowest, highest, size)
 
 
 def length(cell: nw.Expr, values: Cells) -> nw.Expr:
@@ -291,7 +321,7 @@ def _spelled(cell: nw.Expr, kind: FieldType) -> nw.Expr:
     if kind is FieldType.IPV4:
         parts = [(cell // 256**place % 256).cast(nw.String) for place in (3, 2, 1, 0)]
         return nw.concat_str(*parts, separator=".")
-    return octets.each(octets.of_binary(cell, 6), 6, lambda _, octet: f"{octet:02x}", ":")
+    return octets.each(octets.of_binary(cell, range(6)), 6, lambda _, octet: f"{octet:02x}", ":")
 
 
 def _upper(cell: nw.Expr) -> nw.Expr:

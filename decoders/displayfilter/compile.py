@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import narwhals as nw
 
@@ -183,11 +183,16 @@ def _membership(node: Membership, columns: Container[str]) -> nw.Expr:
     constants = [element for element in node.elements if _constant_ends(element) is not None]
     others = [element for element in node.elements if _constant_ends(element) is None]
     found = [_element(node, left, element, columns) for element in others]
+    if node.every and len(constants) > MOST_CELLS:
+        raise unsupported(f"'all' takes sets of {MOST_CELLS} values", node)
+    if len(others) + sum(element.high is not None for element in constants) > MOST_CELLS:
+        raise unsupported(f"a set may have {MOST_CELLS} ranges and fields", node)
     if node.every:
+        there = _any(~cell.is_null() for cell in left.cells)
         for element in constants:
             low, high = _constant_ends(element) or (0, 0)
-            tests = [_compared("==", cell, low, high) for cell in left.cells]
-            found.append(_some_or_every(tests, True))
+            tests = [_compared("==", cell, low, high).fill_null(True) for cell in left.cells]
+            found.append(there & _all(tests))
     else:
         tests = [test for cell in left.cells for test in _in_spans(cell, constants)]
         found.append(_any(tests))
@@ -205,14 +210,15 @@ def _constant_ends(element: Element) -> tuple[_Value, _Value] | None:
 def _in_spans(cell: nw.Expr, elements: Sequence[Element]) -> list[nw.Expr]:
     """Tests of a cell against elements of constants; overlapping ranges are made one."""
     singles: list[_Value] = []
-    spans: list[tuple[_Value, _Value]] = []
-    ends = [pair for pair in map(_constant_ends, elements) if pair is not None]
+    spans: list[tuple[Any, Any]] = []
+    # The values of one field are of one type, which mypy cannot know.
+    ends: list[tuple[Any, Any]] = [*filter(None, map(_constant_ends, elements))]
     for low, high in sorted(ends, key=operator.itemgetter(0)):
         if low == high:
             singles.append(low)
-        elif spans and low <= spans[-1][1]:  # type: ignore[operator]
+        elif spans and low <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(spans[-1][1], high))
-        elif low < high:  # type: ignore[operator]
+        elif low < high:
             spans.append((low, high))
     tests = [_compared("==", cell, low, high) for low, high in spans]
     if singles:

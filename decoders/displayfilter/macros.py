@@ -20,6 +20,7 @@ _DEEPEST = 20
 """Macros in macros."""
 
 _PART = re.compile(r"""[rR]?"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\$\{([^}]*)\}|\$""", re.DOTALL)
+_BRACKETS = re.compile(r"""[rR]?"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[(){}\[\]"']""", re.DOTALL)
 _SINGLE = re.compile(
     r"""\s*(?:[\w.:/-]+|[rR]?"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\{[^{}]*\})\s*""", re.DOTALL
 )
@@ -68,6 +69,7 @@ class Expansion:
             problem.start, problem.end, problem.text = part.start(), part.end(), text
             raise named(problem, macro)
         content = self._macros[name]
+        _refuse_open(content, name)
         bare = _SINGLE.fullmatch(content) is not None
         around = "" if bare else "()"
         self._append(_Piece(around[:1], 0, len(around[:1]), name))
@@ -126,6 +128,31 @@ class Expansion:
             position += length
         error.text = self.original
         return error
+
+
+def _refuse_open(content: str, name: str) -> None:
+    """Raise FilterError when a macro's brackets or quotes reach into what stands around it."""
+    closing = {")": "(", "}": "{", "]": "["}
+    waiting: list[str] = []
+    for part in _BRACKETS.finditer(content):
+        sign = part[0]
+        wrong = sign in "'\""
+        if sign in closing:
+            wrong = not waiting or waiting.pop() != closing[sign]
+        elif sign in closing.values():
+            waiting.append(sign)
+        if wrong:
+            break
+    else:
+        if not waiting:
+            return
+    raise FilterError(
+        f"macro '{name}' has brackets or quotes that do not match",
+        kind="syntax",
+        text=content,
+        start=part.start(),
+        end=part.end(),
+    )
 
 
 def named(error: FilterError, macro: str | None) -> FilterError:

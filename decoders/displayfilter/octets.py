@@ -6,7 +6,7 @@ through a cast to a list, the one word Narwhals has for it; Polars knows it, not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import narwhals as nw
 
@@ -30,7 +30,8 @@ def text_of(octets: bytes) -> str:
 def of_text(cell: nw.Expr) -> nw.Expr:
     """The octets of a text in UTF-8.
 
-    Characters beyond U+00FF keep their length, but equal no octets that can be asked for.
+    Characters beyond U+00FF keep their length, but equal no octets that can be asked for, and in
+    an order they come last.
     """
     for count, characters in _MANY.items():
         cell = cell.str.replace_all(characters, "\ufffd" * count)
@@ -42,16 +43,21 @@ def of_text(cell: nw.Expr) -> nw.Expr:
     return cell.str.replace_all("\u0100", "\u00c2", literal=True)
 
 
-def of_binary(cell: nw.Expr, count: int) -> nw.Expr:
-    """The octets of a column whose values all have ``count``."""
-    octets = cell.cast(nw.List(nw.UInt8))
-    return nw.concat_str(*(_character(octets.list.get(place)) for place in range(count)))
+def of_binary(cell: nw.Expr, places: Iterable[int]) -> nw.Expr:
+    """The octets at some places of a column whose values all have them."""
+    values = cell.cast(nw.List(nw.UInt8))
+    return _joined(cell, [_character(values.list.get(place)) for place in places])
 
 
-def of_number(cell: nw.Expr, count: int) -> nw.Expr:
-    """The octets of a number, most significant first."""
-    places = reversed(range(count))
-    return nw.concat_str(*(_character(cell // 256**place % 256) for place in places))
+def of_number(cell: nw.Expr, places: Iterable[int], count: int) -> nw.Expr:
+    """The octets at some places of a number of ``count``, most significant first."""
+    powers = [256 ** (count - 1 - place) for place in places]
+    return _joined(cell, [_character(cell // power % 256) for power in powers])
+
+
+def _joined(cell: nw.Expr, parts: Sequence[nw.Expr]) -> nw.Expr:
+    """The parts one after the other; without any an empty text where there is a value."""
+    return nw.concat_str(*parts) if parts else nw.when(~cell.is_null()).then(nw.lit(""))
 
 
 def _character(octet: nw.Expr) -> nw.Expr:
@@ -83,7 +89,7 @@ def sliced(cell: nw.Expr, ranges: Sequence[Range], count: int | None) -> nw.Expr
     ``count``: octets of every value, when all have the same.
     """
     if count is not None:
-        return _of_fixed(cell, ranges, count)
+        return _joined(cell, [cell.str.slice(place, 1) for place in places(ranges, count)])
     found: list[nw.Expr] = []
     inside: nw.Expr | None = None
     for part in ranges:
@@ -93,14 +99,15 @@ def sliced(cell: nw.Expr, ranges: Sequence[Range], count: int | None) -> nw.Expr
     return nw.when(~cell.is_null()).then(nw.concat_str(*found))
 
 
-def _of_fixed(cell: nw.Expr, ranges: Sequence[Range], count: int) -> nw.Expr:
-    found = []
+def places(ranges: Sequence[Range], count: int) -> list[int]:
+    """The places that ranges mean in ``count`` octets, up to a range that is not inside."""
+    found: list[int] = []
     for part in ranges:
         span = span_of(part, count)
         if span is None:
             break
-        found.append(cell.str.slice(span[0], span[1] - span[0]))
-    return nw.concat_str(*found) if found else cell.str.slice(0, 0)
+        found.extend(range(*span))
+    return found
 
 
 def span_of(part: Range, count: int) -> tuple[int, int] | None:

@@ -196,9 +196,9 @@ class Operands:
         if function is None:
             import difflib
 
-            near = difflib.get_close_matches(node.function, functions.FUNCTIONS, n=1)
+            near = difflib.get_close_matches(node.function[:60], functions.FUNCTIONS, n=1)
             hint = did_you_mean(near[0] if near else None)
-            message = f"unknown function '{node.function}'"
+            message = f"unknown function '{node.function[:60]}'"
             raise refused("unknown-function", message, node, hint)
         count = len(node.arguments)
         if count < 1 or (count > 1 and not function.several):

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 DEEPEST = 200
 """Levels a syntax tree may have."""
 
+_MOST_RANGES = 64
+"""Ranges that a slice or the layers of a field may have."""
+
+MOST_NODES = 10_000
+"""Nodes a syntax tree may have, the values of sets apart."""
+
 _COMPARATORS = {
     "==": ("==", False),
     "eq": ("==", False),
@@ -71,7 +77,7 @@ def parse_tree(text: str) -> syntax.Node:
         tree = cast("syntax.Node", _lark().parse(text))
     except UnexpectedInput as error:
         raise _syntax_error(error, text) from None
-    _refuse_depth(tree)
+    _refuse_size(tree)
     return tree
 
 
@@ -103,14 +109,19 @@ def _kept_tables() -> str | bool:
     return str(folder / "displayfilter.tables") if own and folder.is_absolute() else False
 
 
-def _refuse_depth(tree: syntax.Node) -> None:
-    """Raise FilterError when the tree is deeper than the later, recursive steps may go."""
+def _refuse_size(tree: syntax.Node) -> None:
+    """Raise FilterError when the tree is deeper or larger than the later steps may go."""
     waiting: list[tuple[syntax.Node | syntax.Operand | syntax.Element, int]] = [(tree, 1)]
+    count = 0
     while waiting:
         node, depth = waiting.pop()
+        count += not isinstance(node, syntax.Element) or node.high is not None
+        if count > MOST_NODES:
+            raise _error(f"more than {MOST_NODES} parts", node.start, node.end)
         if depth > DEEPEST:
             raise _error(f"more than {DEEPEST} levels of nesting", node.start, node.end)
-        waiting.extend((child, depth + 1) for child in syntax.children(node))
+        if not isinstance(node, syntax.Element) or node.high is not None:
+            waiting.extend((child, depth + 1) for child in syntax.children(node))
 
 
 def _error(message: str, start: int, end: int, hint: str | None = None) -> FilterError:
@@ -242,6 +253,8 @@ def _ranges(text: str, start: int) -> tuple[syntax.Range, ...]:
         if isinstance(one, str):
             raise _error(f"'{part.strip()}' is not a range: {one}", start, start + len(text))
         found.append(one)
+    if len(found) > _MOST_RANGES:
+        raise _error(f"more than {_MOST_RANGES} ranges", start, start + len(text))
     return tuple(found)
 
 
@@ -289,7 +302,8 @@ def _syntax_error(error: UnexpectedInput, text: str) -> FilterError:
     found = text[start] if token is None else str(token)
     if found in "\"'":
         return _error("a quote is not closed", start, len(text))
-    message, hint = f"'{found}' was not expected here", None
+    shown = found[:60] if found.isprintable() else f"\\x{ord(found[0]):02x}"
+    message, hint = f"'{shown}' was not expected here", None
     operator = _OPERATOR.match(text, start)
     if found.lower() == "xor" or text.startswith("^^", start):
         message = "Wireshark 4.0 has no 'xor'"

@@ -108,7 +108,7 @@ def number(address: str) -> int:
 def checksum(octets: bytes) -> int:
     """RFC 1071, word by word."""
     octets += b"\0" * (len(octets) % 2)
-    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f">{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -258,7 +258,7 @@ def unreachable(quote: bytes, *, kind: int = 3, code: int = 13, rest: bytes = by
 Say = Callable[..., Shot]
 
 
-def speakers(port: int, server: int = 80, *, client: str = A, host: str = B) -> tuple[Say, Say]:
+def speakers(port: int, server: int = 9999, *, client: str = A, host: str = B) -> tuple[Say, Say]:
     """Two ends of a TCP conversation: each makes a Shot of (gap_ns, flags, seq, ack, payload)."""
 
     def end(src: str, srcport: int, dst: str, dstport: int) -> Say:
@@ -278,7 +278,9 @@ def speakers(port: int, server: int = 80, *, client: str = A, host: str = B) -> 
     return end(client, port, host, server), end(host, server, client, port)
 
 
-def parts4(protocol: int, payload: bytes, sizes: Sequence[int], ident: int, **header: Any) -> list[bytes]:
+def parts4(
+    protocol: int, payload: bytes, sizes: Sequence[int], ident: int, **header: Any
+) -> list[bytes]:
     """IPv4 packets that carry ``payload`` in pieces of ``sizes`` octets."""
     made, offset = [], 0
     for nth, size in enumerate(sizes):

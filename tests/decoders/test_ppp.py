@@ -120,7 +120,7 @@ LENGTHS = Situation(
 def test_a_length_that_is_not_there() -> None:
     assert LENGTHS.first("pppoe.payload_length") == [37, 41, 37, 100, 30, 40, 0, 1, 2]
     malformed = [bool(values) for values in LENGTHS.each("_ws.malformed")]
-    assert malformed == [True, False, False, True, True, False, True, True, False]
+    assert malformed == [True, False, False, True, True, False, True, True, True]
     assert LENGTHS.first("udp.length")[:4] == [15] * 4
     assert all(LENGTHS.each("ppp"))
     assert not any(LENGTHS.each("_ws.short"))
@@ -162,15 +162,22 @@ DISCOVERY = Situation(
     eth(0x8863, pppoe(tag(0x0101, b""), code=0xA7, session=5) + bytes(36)),
     eth(0x8863, pppoe(b"", code=0x00, session=0)),
     eth(0x8863, pppoe(tag(0x0103, b"x" * 40)[:20], code=0x09, length=44)),
-    eth(0x8864, pppoe(ppp(0xC021, control(9)), code=0xA7)),
-    eth(0x8864, pppoe(ppp(0xC021, control(9)), kind=0x2F)),
+    eth(0x8864, pppoe(ppp(0xC021, control(9, b"\xa5" * 4)), code=0xA7)),
+    eth(0x8864, pppoe(ppp(0xC021, control(9, b"\xa5" * 4)), kind=0x2F)),
 )
 
 
 def test_the_ethertype_says_what_it_is_and_not_the_code() -> None:
     assert [bool(values) for values in DISCOVERY.each("pppoed")] == [True] * 4 + [False] * 2
     assert [bool(values) for values in DISCOVERY.each("pppoes")] == [False] * 4 + [True] * 2
-    assert DISCOVERY.text("pppoe.code") == [["0x09"], ["0xa7"], ["0x00"], ["0x09"], ["0xa7"], ["0x00"]]
+    assert DISCOVERY.text("pppoe.code") == [
+        ["0x09"],
+        ["0xa7"],
+        ["0x00"],
+        ["0x09"],
+        ["0xa7"],
+        ["0x00"],
+    ]
     assert DISCOVERY.first("pppoe.version")[5] == 2
     assert DISCOVERY.first("pppoe.type")[5] == 15
     assert all(DISCOVERY.each("lcp")[4:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,14 +18,8 @@ from harness.report.outcome import Outcome, not_run, worst
 from harness.report.output import OutputError, check_output, write_text
 from tests.harness import command_cases as cases
 
-HOSTILE = r"""
-  - id: hostile
-    says: "red \e[31m, turned \u202e, [bold]loud[/bold], \u0000"
-    at: {section: "a \u009b b"}
-    measure: packets
-    equals: 4
-    note: "two\nlines \u2028"
-"""
+HOSTILE = "red \x1b[31m, turned \u202e, [bold]loud[/bold], \x9b, two\nlines \u2028"
+ESCAPED = "red \\x1b[31m, turned \\u202e, [bold]loud[/bold], \\x9b, two\\nlines \\u2028"
 
 
 class Terminal(io.StringIO):
@@ -37,6 +32,21 @@ class Terminal(io.StringIO):
 def outcome(folder: Path, *claims: str) -> Outcome:
     expectation = load(cases.expectations(folder, *claims))
     return Outcome(verify(expectation, open_captures([cases.capture(folder)])), 0.5)
+
+
+def hostile(found: Outcome) -> Outcome:
+    """The same, as if the capture and the file were full of control characters."""
+    verdicts = [
+        replace(
+            verdict,
+            claim=replace(verdict.claim, says=HOSTILE, note=HOSTILE),
+            measured_text=HOSTILE,
+            differing=(HOSTILE,),
+            filter=HOSTILE,
+        )
+        for verdict in found.report.verdicts
+    ]
+    return replace(found, report=replace(found.report, verdicts=tuple(verdicts)))
 
 
 def shown(found: Outcome, out: io.StringIO) -> str:
@@ -68,30 +78,31 @@ def test_hostile_text_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    claims = [HOSTILE.replace(", \\u0000", "").lstrip("\n")]
     for out in (io.StringIO(), Terminal()):
-        text = shown(outcome(tmp_path, *claims), out)
-        assert "\\x1b[31m" in text
-        assert "\\u202e" in text
-        assert "[bold]loud[/bold]" in text
-        assert "two\\nlines \\u2028" in text
-        assert not {"\x1b[31m", "\u202e", "\u2028", "\x9b"} & {text[i : i + 5] for i in range(99)}
-        assert all(letter not in text for letter in "\u202e\u2028\x9b")
+        text = shown(hostile(outcome(tmp_path, cases.WRONG)), out)
+        assert text.count(ESCAPED) >= 5
+        assert not set("\u202e\u2028\x9b") & set(text)
+        assert "\x1b[31m" not in text
 
 
 def test_junit_holds_every_claim(tmp_path: Path) -> None:
-    hostile = HOSTILE.replace(", \\u0000", "").lstrip("\n")
-    found = outcome(tmp_path, cases.RIGHT, cases.WRONG, cases.UNTESTABLE, hostile)
+    found = outcome(tmp_path, cases.RIGHT, cases.WRONG, cases.UNTESTABLE)
     suite = ET.fromstring(junit.as_text([found]).encode()).find("testsuite")
     assert suite is not None
     counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
-    assert counts == ["4", "2", "0", "1"]
+    assert counts == ["3", "1", "0", "1"]
     cases_by_name = {case.get("name"): case for case in suite.iter("testcase")}
     failure = cases_by_name["to-port-7"].find("failure")
     assert failure is not None
     assert failure.get("message") == "published 3, measured 2"
     assert cases_by_name["packets"].find("failure") is None
     assert cases_by_name["who"].find("skipped") is not None
+
+
+def test_junit_of_hostile_text_is_well_formed(tmp_path: Path) -> None:
+    text = junit.as_text([hostile(outcome(tmp_path, cases.WRONG))])
+    failure = next(ET.fromstring(text.encode()).iter("failure"))
+    assert failure.get("message") == f"published 3, measured {ESCAPED}"
 
 
 def test_json_of_one_file_is_an_object_and_of_two_a_list(tmp_path: Path) -> None:
