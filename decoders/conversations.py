@@ -172,11 +172,11 @@ def _complete(conversation: Conversation, segment: Segment, created: bool) -> No
     seen = 0
     if flags & SYN:
         seen |= SYNACK_SEEN if flags & ACK else SYN_SEEN
-    if segment.length:
+    if segment.length and (created or flags & ACK):
         seen |= DATA_SEEN
     elif flags & (SYN | ACK) == ACK:
         seen |= ACK_SEEN
-    if flags & FIN:
+    if flags & FIN and flags & ACK:
         seen |= FIN_SEEN
     if flags & RST:
         seen |= RST_SEEN

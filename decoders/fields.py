@@ -413,15 +413,15 @@ _EXPERT = (
 WITH_OCTETS = ("frame", "eth", "vlan", "arp", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6")
 """Protocols whose octets a filter can look into."""
 
-OCTETS, SIZE = "replicap.octets.", "replicap.size."
-"""Prefixes of the fields that hold them."""
+OCTETS, ITEM = "replicap.octets.", "replicap.item."
+"""Prefixes of the fields that hold them, as text: one character (U+0000 to U+00FF) an octet."""
 
 _OCTETS_OF = tuple(
     field
     for name in WITH_OCTETS
     for field in (
-        _octets(f"{OCTETS}{name}", f"octets from the beginning of {name} to the packet's end"),
-        _number(f"{SIZE}{name}", 32, f"how many of these octets are of {name} itself"),
+        _text(f"{OCTETS}{name}", f"octets from the beginning of {name} to the packet's end"),
+        _text(f"{ITEM}{name}", f"octets of {name} itself"),
     )
 )
 

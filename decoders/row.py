@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from decoders.fields import FIELDS, OCTETS, SIZE, WITH_OCTETS
+from decoders.fields import FIELDS, ITEM, OCTETS, WITH_OCTETS
 from decoders.octets import Malformed, Octets, OutOfOctets, Short
 
 CHAT, NOTE, WARNING, ERROR = 0x200000, 0x400000, 0x600000, 0x800000
@@ -24,7 +24,9 @@ COMMENT_GROUP, DEPRECATED = 0x0B000000, 0x0E000000
 
 Address = int | bytes
 
-_OCTET_FIELDS = frozenset(OCTETS + protocol for protocol in WITH_OCTETS)
+_OCTET_FIELDS = frozenset(
+    prefix + protocol for prefix in (OCTETS, ITEM) for protocol in WITH_OCTETS
+)
 
 
 _OF_ANALYSIS = (
@@ -195,8 +197,9 @@ class Row:
         """A protocol is present; ``size`` octets are its own, what it carries follows them."""
         self.put(protocol, 1)
         if self.wanted.octets:
-            self.put(OCTETS + protocol, octets.bytes())
-            self.put(SIZE + protocol, min(size, octets.captured))
+            text = octets.bytes().decode("latin-1")
+            self.put(OCTETS + protocol, text)
+            self.put(ITEM + protocol, text[:size])
 
     def put(self, field: str, value: Any) -> None:
         """One more occurrence of a field."""

@@ -6,7 +6,7 @@ A cell is null where the frame has no such value.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from itertools import product
 
@@ -27,7 +27,7 @@ from decoders.displayfilter.syntax import (
     Range,
     Slice,
 )
-from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
+from decoders.fields import FIELDS, ITEM, UNSIGNED_BITS, Field, FieldType
 
 MOST_CELLS = 1024
 """Values, and pairs of values, that one comparison may have."""
@@ -86,6 +86,13 @@ def cells(operand: Operand, columns: Container[str]) -> Cells:
             return _call(operand, columns)
         case _:
             raise unsupported("this operand was not looked up", operand)
+
+
+def protocol_octets(operand: FieldValue, held: str, columns: Container[str]) -> Cells:
+    """The octets of a protocol, which fields of that prefix hold as text."""
+    field = FIELDS[held + operand.field.name]
+    found = _field(replace(operand, field=field), columns)
+    return Cells(Form.OCTETS, found.cells)
 
 
 def as_octets(values: Cells, operand: Place, places: Sequence[int] | None = None) -> Cells:
@@ -206,7 +213,11 @@ def _constant(operand: Constant) -> Cells:
 
 
 def _slice(operand: Slice, columns: Container[str]) -> Cells:
-    values = cells(operand.operand, columns)
+    inner = operand.operand
+    if isinstance(inner, FieldValue) and inner.type is FieldType.PROTOCOL:
+        values = protocol_octets(inner, ITEM, columns)
+    else:
+        values = cells(inner, columns)
     if values.octets is not None and values.form is not Form.OCTETS:
         return as_octets(values, operand, octets.places(operand.ranges, values.octets))
     values = as_octets(values, operand)
@@ -242,6 +253,8 @@ def _masked_octets(operand: Arithmetic, left: Cells, constant: int | str | bytes
     if not isinstance(constant, bytes):
         raise unsupported("'&' takes octets that are written out, not a field", operand.right)
     values = as_octets(left, operand)
+    if values.octets is None and isinstance(operand.left, Slice):
+        values = replace(values, octets=_fixed_size(operand.left.ranges))
     if values.octets is None:
         raise unsupported("'&' takes octets whose number is known", operand)
     mask = constant[: values.octets]
@@ -250,6 +263,19 @@ def _masked_octets(operand: Arithmetic, left: Cells, constant: int | str | bytes
         raise unsupported("this masks too much", operand)
     made = tuple(octets.masked(cell, mask) for cell in values.cells)
     return Cells(Form.OCTETS, made, len(mask), Extent(0, 0, size))
+
+
+def _fixed_size(ranges: Sequence[Range]) -> int | None:
+    """Octets that a slice has where it lies inside; None when that depends on the value."""
+    total = 0
+    for part in ranges:
+        if part.length is not None:
+            total += part.length
+        elif part.last is not None and (part.first < 0) == (part.last < 0):
+            total += part.last - part.first + 1
+        else:
+            return None
+    return total
 
 
 def _call(operand: Call, columns: Container[str]) -> Cells:

@@ -17,7 +17,7 @@ from decoders.displayfilter.operands import (
 )
 from decoders.displayfilter.patterns import pattern
 from decoders.displayfilter.syntax import Comparison, Constant, Membership, Node, Operand
-from decoders.fields import FieldType
+from decoders.fields import OCTETS, FieldType
 
 _SEARCHED = OCTET_STRINGS | {FieldType.STRING, FieldType.PROTOCOL}
 
@@ -73,7 +73,7 @@ class _Check:
             self.warnings.append("'~=' is old; write '!==' (some value differs)")
         right = self._right(node, left)
         if kind is FieldType.PROTOCOL or node.operator == "contains":
-            self.operands.octets_needed(left)
+            self.operands.octets_needed(left, OCTETS if searching else None)
         return replace(node, left=left, right=right)
 
     def _right(self, node: Comparison, left: Operand) -> Operand:

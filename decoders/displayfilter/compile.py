@@ -22,11 +22,12 @@ from decoders.displayfilter.cells import (
     cells,
     length,
     octet_text,
+    protocol_octets,
     unsupported,
 )
 from decoders.displayfilter.operands import type_of
 from decoders.displayfilter.syntax import Comparison, Constant, Element, Membership, Node
-from decoders.fields import FieldType
+from decoders.fields import OCTETS, FieldType
 
 _Value: TypeAlias = int | str | bytes
 _Test: TypeAlias = Callable[[nw.Expr], nw.Expr]
@@ -100,7 +101,7 @@ def _truth(node: syntax.Truth, columns: Container[str]) -> nw.Expr:
 
 
 def _comparison(node: Comparison, columns: Container[str]) -> nw.Expr:
-    left = cells(node.left, columns)
+    left = _searched(node, columns) or cells(node.left, columns)
     if node.operator == "matches":
         return _search(node, left, columns)
     octets = isinstance(node.left, syntax.Slice) or isinstance(node.right, syntax.Slice)
@@ -125,6 +126,16 @@ def _comparison(node: Comparison, columns: Container[str]) -> nw.Expr:
         raise unsupported("octets of different length can only be compared for equality", node)
     tests = [sign(one, two) for one, two in product(left.cells, right.cells)]
     return _some_or_every(tests, node.every)
+
+
+def _searched(node: Comparison, columns: Container[str]) -> Cells | None:
+    """What ``contains`` and ``matches`` look through for a protocol: it and what it carries."""
+    left = node.left
+    if node.operator not in {"contains", "matches"} or not isinstance(left, syntax.FieldValue):
+        return None
+    if left.type is not FieldType.PROTOCOL:
+        return None
+    return protocol_octets(left, OCTETS, columns)
 
 
 def _by_length(sign: str, values: Cells, tests: Sequence[nw.Expr], count: int) -> list[nw.Expr]:

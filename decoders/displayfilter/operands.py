@@ -12,7 +12,7 @@ from decoders.displayfilter.errors import FilterError, did_you_mean
 from decoders.displayfilter.foreign import OCTETS, PROTOCOLS
 from decoders.displayfilter.syntax import Arithmetic, Constant, FieldValue, Operand, Place
 from decoders.displayfilter.values import Kind, constant
-from decoders.fields import FIELDS, UNSIGNED_BITS, FieldType, nearest
+from decoders.fields import FIELDS, ITEM, UNSIGNED_BITS, WITH_OCTETS, FieldType, nearest
 
 SLICEABLE = frozenset(
     {
@@ -148,12 +148,17 @@ class Operands:
         operand = self.look_up(node.operand, None)
         if type_of(operand) not in SLICEABLE:
             raise refused("type", f"{label(operand)} has no octets to take a slice of", node)
-        self.octets_needed(operand)
+        self.octets_needed(operand, ITEM)
         return syntax.Slice(node.start, node.end, operand, node.ranges)
 
-    def octets_needed(self, operand: Operand) -> None:
-        """Note when a field's octets are asked for one by one, and no column holds them so."""
-        if type_of(operand) is FieldType.PROTOCOL:
+    def octets_needed(self, operand: Operand, held: str | None = None) -> None:
+        """Note when a field's octets are asked for one by one, and no column holds them so.
+
+        ``held`` is the prefix of the fields that hold the octets of some protocols.
+        """
+        if isinstance(operand, FieldValue) and held and operand.field.name in WITH_OCTETS:
+            self.fields.add(held + operand.field.name)
+        elif type_of(operand) is FieldType.PROTOCOL:
             message = f"the octets of {label(operand)} are needed, which the table does not hold"
             self.postpone(message, operand)
         elif isinstance(operand, FieldValue) and operand.type is FieldType.BYTES:

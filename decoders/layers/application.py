@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decoders.layers.dispatch import UDP_TUNNELS, Context, data
 from decoders.octets import Malformed, Octets
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
-from decoders.row import Segment
+from decoders.row import CHAT, SEQUENCE, Segment
 
 DNS_HEADER = 12
 
@@ -43,6 +43,9 @@ _SIP = (b"SIP/2.0 ", *(method + b" " for method in (
     b"NOTIFY", b"PUBLISH", b"INFO", b"REFER", b"MESSAGE", b"UPDATE",
 )))  # fmt: skip
 _SSDP = (b"M-SEARCH ", b"NOTIFY ", b"HTTP/1.")
+_HTTP = (*_SSDP, *(method + b" " for method in (
+    b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE", b"PATCH",
+)))  # fmt: skip
 
 
 def _sip(payload: bytes) -> str | None:
@@ -124,6 +127,8 @@ def _name(context: Context, octets: Octets, protocol: str) -> None:
     context.row.enter(protocol, protocol.upper())
     if octets.claimed < _SMALLEST.get(protocol, 0):
         raise Malformed
+    if protocol in ("http", "ssdp") and octets.bytes().startswith(_HTTP):
+        context.row.expert(CHAT, SEQUENCE, f"{protocol} request or answer")
     if not octets.fragment:
         octets.require(octets.claimed)
 

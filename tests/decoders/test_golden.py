@@ -22,7 +22,6 @@ APPLICATION = "what only an application's dissector can know"
 OVERFLOW = "tshark's 64 bits overflow above a resolution of about 10^-10; ours is the true time"
 FRACTION = "tshark does not carry a fraction of a second or more over to the seconds"
 AFTER_NO_TIME = "tshark takes the time before a frame without a time stamp for 0"
-SYN_DATA = "tshark does not count the data of a SYN that repeats one without data"
 EXPERT = ("_ws.expert.severity", "_ws.expert.group", "_ws.malformed")
 TIMES = ("frame.time_epoch", "frame.time_relative", "frame.time_delta")
 
@@ -31,17 +30,14 @@ LEFT_OUT: dict[tuple[str, int], tuple[str, tuple[str, ...]]] = {
         ("streams_udp_upper", n): (APPLICATION, ("udp.stream", "data", *EXPERT))
         for n in range(2, 12)
     },
-    **{("streams_syn_reuse", n): (SYN_DATA, ("tcp.completeness",)) for n in range(14, 19)},
-    **{("tcp_ports", n): (APPLICATION, (*EXPERT, "data")) for n in (17, 19, 21, 22)},
+    **{("tcp_ports", n): (APPLICATION, (*EXPERT, "data")) for n in (19, 21, 22)},
     ("eth_frames", 9): (APPLICATION, ("data",)),
     ("eth_frames", 12): (APPLICATION, (*EXPERT, "data")),
     ("eth_frames", 20): (APPLICATION, (*EXPERT, "data")),
-    ("filters_mix", 3): (APPLICATION, EXPERT),
     ("link_types", 30): ("the link type is not supported, and counted", EXPERT),
     ("ng_blocks", 4): (AFTER_NO_TIME, ("frame.time_delta",)),
     ("ng_interfaces", 12): (OVERFLOW, TIMES),
     ("pcap_times", 9): (FRACTION, (*TIMES, *EXPERT)),
-    ("udp_ports", 22): (APPLICATION, EXPERT),
 }
 """Cells that are not compared, with the reason."""
 

@@ -99,7 +99,7 @@ TRAILED = Situation(eth(0x8847, label(100, bottom=True) + INNER + bytes(7) + b"t
 
 def test_what_is_behind_a_packet_under_mpls_is_padding() -> None:
     assert TRAILED.first("eth.padding") == [bytes(7)]
-    assert TRAILED.first("eth.trailer") == [b"tail"] or TRAILED.first("eth.fcs") != [None]
+    assert TRAILED.first("eth.fcs") == [int.from_bytes(b"tail", "big")]
 
 
 def test_an_outer_length_cuts_the_inner_packet() -> None:
