@@ -63,12 +63,14 @@ class Conversations:
             conversation = self._open(key)
         completeness = conversation.completeness
         forward = conversation.directions[reverse]
-        reused = False
+        reused = again = False
         if segment.flags & (SYN | ACK) == SYN and forward.base is not None:
             if segment.seq != forward.base:
                 conversation, reused = self._open(key), True
+                completeness = conversation.completeness = SYN_SEEN
             else:
                 forward.flow.next = forward.flow.maxack
+                again = True
         elif segment.flags & (SYN | ACK) == SYN | ACK and forward.base is not None:
             reused = segment.seq != forward.base
             if reused and not segment.quoted:
@@ -79,16 +81,19 @@ class Conversations:
         if segment.length is not None:
             _set_bases(segment, forward, backward)
         row.put("tcp.stream", conversation.number)
-        complete = "tcp.flags" in row.own and (segment.quoted or segment.length is not None)
-        if complete or segment.quoted:
+        if "tcp.flags" in row.own or segment.quoted:
             _complete(conversation, segment, created)
-        if not created and conversation.completeness == SYN_SEEN and reused:
-            completeness = SYN_SEEN
         row.put("tcp.completeness", completeness)
         self._numbers(row, segment, forward, backward)
         if not row.wanted.analysis:
             return
         self._analyse(row, segment, conversation, (forward, backward), reused)
+        if (
+            again
+            and not segment.options_cut
+            and "tcp.analysis" not in (row.quoted if segment.quoted else row.own)
+        ):
+            row.put("tcp.analysis", True)
         if "tcp.flags" in row.own or segment.quoted:
             row.put("tcp.window_size", _window(segment, forward))
 
@@ -102,13 +107,14 @@ class Conversations:
         """Relative numbers (semantics 2.1 rule 9); an ICMP error shows raw ones."""
         if segment.quoted:
             return
-        seq = (segment.seq - (forward.base or 0)) % MODULUS
+        known = segment.length is not None
+        seq = (segment.seq - ((known and forward.base) or 0)) % MODULUS
         row.put("tcp.seq", seq)
         if "tcp.flags" not in row.own:
             return
         ack = segment.ack
         if segment.flags & ACK:
-            ack = (ack - (backward.base or 0)) % MODULUS
+            ack = (ack - ((known and backward.base) or 0)) % MODULUS
         row.put("tcp.ack", ack)
         if segment.flags & (SYN | ACK) == SYN | ACK and ack > 1:
             row.put("tcp.analysis.tfo_ack", True)
@@ -167,17 +173,21 @@ def _set_bases(segment: Segment, forward: Direction, backward: Direction) -> Non
 def _complete(conversation: Conversation, segment: Segment, created: bool) -> None:
     """Bits of completeness; a conversation's first packet counts only when it is a SYN."""
     flags = segment.flags
-    if created and flags & (SYN | ACK) != SYN:
+    if created:
+        # Of a conversation's first packet only a SYN counts, and the data it carries.
+        if flags & (SYN | ACK) == SYN:
+            conversation.completeness |= SYN_SEEN | (DATA_SEEN if segment.length else 0)
         return
     seen = 0
     if flags & SYN:
         seen |= SYNACK_SEEN if flags & ACK else SYN_SEEN
-    if segment.length and (created or flags & ACK):
-        seen |= DATA_SEEN
-    elif flags & (SYN | ACK) == ACK:
-        seen |= ACK_SEEN
-    if flags & FIN and flags & ACK:
-        seen |= FIN_SEEN
+    if flags & ACK:
+        if segment.length:
+            seen |= DATA_SEEN
+        elif not flags & SYN:
+            seen |= ACK_SEEN
+        if flags & FIN:
+            seen |= FIN_SEEN
     if flags & RST:
         seen |= RST_SEEN
     conversation.completeness |= seen

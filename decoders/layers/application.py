@@ -107,14 +107,15 @@ def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) ->
 
 def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
     """Name the protocol of a segment's payload of at least one octet."""
-    if octets.fragment and not octets.captured:
+    if not octets.captured:
         return
-    octets.require(1)
     row = context.row
     for port in sorted((segment.srcport, segment.dstport)):
         if port in TCP_PORTS:
             row.enter(TCP_PORTS[port], TCP_PORTS[port].upper())
             row.put(TCP_PORTS[port], 1)
+            if not octets.fragment:
+                octets.require(octets.claimed)
             return
         if port in TCP_CLAIMED:
             _name(context, octets, TCP_CLAIMED[port])
@@ -150,11 +151,11 @@ def _recognise(context: Context, octets: Octets, protocol: str) -> None:
     row.put(protocol, 1)
     if protocol == "dhcpv6":
         row.put("dhcpv6.msgtype", octets.data[octets.start])
+    octets.require(octets.claimed)
     if octets.claimed < _SMALLEST[protocol]:
         raise Malformed
-    if protocol == "dhcp" and octets.whole() and not _dhcp_ends(octets.bytes()):
+    if protocol == "dhcp" and not _dhcp_ends(octets.bytes()):
         raise Malformed
-    octets.require(octets.claimed)
 
 
 DHCP_OPTIONS, DHCP_COOKIE = 240, b"\x63\x82\x53\x63"

@@ -162,10 +162,11 @@ def _options(context: Context, octets: Octets, header_length: int) -> None:
 
 
 def _payload(context: Context, octets: Octets, header_length: int) -> None:
-    *_, identification, offset, _, protocol, _, src, dst = headers.IPV4.read(octets)
+    _, _, length, identification, offset, _, protocol, _, src, dst = headers.IPV4.read(octets)
+    beyond = length > octets.claimed
     rest = octets.after(header_length)
     if offset & (MORE_FRAGMENTS | OFFSET_MASK):
-        _fragment(context, rest, identification, offset, protocol, (src, dst))
+        _fragment(context, rest, identification, offset, protocol, (src, dst), beyond)
     elif rest.claimed > 0:
         ip_payload(context, rest, protocol)
 
@@ -198,11 +199,12 @@ def _fragment(
     offset: int,
     protocol: int,
     ends: tuple[int, int],
+    beyond: bool,
 ) -> None:
     """A part of a datagram: shown as data until the datagram is complete (semantics 8.3)."""
     row = context.row
     more, at = bool(offset & MORE_FRAGMENTS), (offset & OFFSET_MASK) * 8
-    if rest.claimed > 0 and rest.whole():
+    if rest.claimed > 0 and rest.whole() and not beyond:
         vlan = row.first_vlan if any(map(is_private, ends)) else 0
         key = (4, *ends, identification, protocol, vlan)
         part = Fragment(row.number, at, more, rest.bytes())

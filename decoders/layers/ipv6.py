@@ -42,8 +42,8 @@ def ipv6(context: Context, octets: Octets) -> None:
     """An IPv6 packet: its payload length cuts what follows."""
     row = context.row
     row.enter("ipv6", "IPv6")
-    octets.require(1)
     row.item("ipv6", octets, headers.IPV6.size)
+    octets.require(1)
     version = octets.data[octets.start] >> 4
     row.put("ip.version", version)
     if version != 6:
@@ -57,7 +57,7 @@ def ipv6(context: Context, octets: Octets) -> None:
     row.put_until(
         octets.captured,
         (
-            (6, "ipv6.plen", length),
+            (7, "ipv6.plen", length),
             (7, "ipv6.nxt", following),
             (8, "ipv6.hlim", hops),
             (24, "ipv6.src", src),

@@ -106,13 +106,18 @@ def _left_over(context: Context, payload: Octets, limit: int, trailer: Trailer) 
     row, frame = context.row, trailer.frame
     at = payload.limit
     end = max(min(len(payload.data), frame.end), min(at, frame.end))
+    if end <= at:
+        return
     whole = row.own["frame.len"][0]
     short_of = SMALLEST_FRAME - (whole - (limit - at))
     if whole >= SMALLEST_FRAME and short_of > 0:
         padding = payload.data[at : min(at + short_of, end)]
-        if len(padding) == short_of and not any(padding):
+        if not any(padding):
+            if len(padding) < short_of:
+                raise Short
             row.put("eth.padding", padding)
             at += short_of
+    reach = limit
     limit, end, fcs = _check_sequence(frame, trailer.fcs_octets, at, end, limit)
     if limit > at:
         if end > at and trailer.field:
@@ -121,7 +126,7 @@ def _left_over(context: Context, payload: Octets, limit: int, trailer: Trailer) 
             row.expert(NOTE, PROTOCOL, "no padding of zeros, and a trailer that nobody claims")
     if fcs is not None:
         row.put("eth.fcs", fcs)
-    if end < limit:
+    if end < limit or (fcs is None and limit < reach):
         raise Short
 
 
@@ -213,8 +218,14 @@ def _behind_tag(context: Context, octets: Octets, payload: Octets, kind: int, ta
     if 0 < kind <= LARGEST_LENGTH:
         if tag == "vlan":
             row.put("vlan.len", kind)
+        before = payload.limit
         payload.trim(kind)
-        llc(context, payload)
+        try:
+            llc(context, Octets(payload.data, payload.start, payload.end, payload.limit))
+        except OutOfOctets as error:
+            row.ran_out(error)
+        if payload.limit < before:
+            _left_over(context, payload, before, Trailer(octets, None, 0))
         return
     if tag == "vlan":
         row.put("vlan.etype", kind)

@@ -139,15 +139,21 @@ def _control_protocol(name: str, title: str) -> Layer:
     return layer
 
 
+_LCP_OCTETS = {9: 8, 10: 8, 11: 8, 12: 8, 13: 12}
+"""Octets that LCP codes with a magic number need, whatever their length says (RFC 1661 5.8)."""
+
+
 def _control_body(context: Context, octets: Octets, code: int, length: int) -> None:
     row = context.row
     if code == LCP_PROTOCOL_REJECT and row.protocols[-1] == "lcp":
-        octets.require(min(6, length))
-        octets.trim(length)
+        octets.require(6)
+        octets.trim(max(length, 6))
         protocol = int.from_bytes(octets.data[octets.start + 4 : octets.start + 6], "big")
         rejected = octets.after(6)
         if rejected.claimed:
             PPP_PROTOCOLS.get(protocol, data)(context, rejected)
+    elif row.protocols[-1] == "lcp" and code in _LCP_OCTETS:
+        octets.require(max(_LCP_OCTETS[code], length))
     elif length > 4:
         octets.require(length)
 

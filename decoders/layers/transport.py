@@ -245,7 +245,7 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
     if srcport in TRACEROUTE_PORTS or dstport in TRACEROUTE_PORTS:
         row.expert(CHAT, SEQUENCE, "possible traceroute")
     rest = octets.after(8)
-    if rest.claimed > 0:
+    if rest.claimed > 0 or (protocol == "udp" and length > 8):
         udp_payload(context, rest, srcport, dstport)
 
 

@@ -77,6 +77,7 @@ def mpls(context: Context, octets: Octets) -> None:
     """A stack of labels; what is below is guessed from its first nibble, as Wireshark does."""
     row = context.row
     row.enter("mpls", "MPLS")
+    outer = octets
     while True:
         octets.require(4)
         entry = int.from_bytes(octets.data[octets.start : octets.start + 4], "big")
@@ -89,13 +90,17 @@ def mpls(context: Context, octets: Octets) -> None:
         return
     octets.require(1)
     version = octets.data[octets.start] >> 4
-    if label == EXPLICIT_NULL_V4 or version == 4:
-        ETHERTYPES[0x0800](context, octets)
-    elif label == EXPLICIT_NULL_V6 or version == 6:
-        ETHERTYPES[0x86DD](context, octets)
-    else:
-        row.undecoded("the payload below MPLS labels is not entered")
-        data(context, octets)
+    try:
+        if label == EXPLICIT_NULL_V4 or version == 4:
+            ETHERTYPES[0x0800](context, octets)
+        elif label == EXPLICIT_NULL_V6 or version == 6:
+            ETHERTYPES[0x86DD](context, octets)
+        else:
+            row.undecoded("the payload below MPLS labels is not entered")
+            data(context, octets)
+    finally:
+        # What the packet leaves over is the frame's padding and trailer.
+        outer.limit, outer.end = octets.limit, octets.end
 
 
 @register(UDP_TUNNELS, 4789)

@@ -64,7 +64,7 @@ def page() -> Page:
         document = parse_yaml(block.encode())
         assert not document.flaws
         assert document.root is not None
-        data: Any = document.root.plain()
+        data: Any = document.root.data
         if isinstance(data, dict):
             macros.update(data["macros"])
             continue
