@@ -83,7 +83,7 @@ ALL_FLAGS = Situation(*(tcp4(A, 1000 + nth, B, 9, letter) for nth, letter in enu
 
 
 @pytest.mark.parametrize(
-    ("nth", "name"), enumerate(["fin", "syn", "reset", "push", "ack", "urg", "ece", "cwr"])
+    ("nth", "name"), list(enumerate(["fin", "syn", "reset", "push", "ack", "urg", "ece", "cwr"]))
 )
 def test_each_flag_has_its_field(nth: int, name: str) -> None:
     assert ALL_FLAGS.first("tcp.flags")[nth] == 1 << nth

@@ -1,7 +1,7 @@
 """Wireshark's statistics windows, as rows: made of measures, and as tshark shows them.
 
-The measures are the snippets of ``docs/statistics.md``; here they are run and put together. A row is
-a line of text, a window a multiset of rows: tshark orders rows of equal counts by appearance.
+The measures are the snippets of ``docs/statistics.md``; here they are run and put together. A row
+is a line of text, a window a multiset of rows: tshark orders rows of equal counts by appearance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import narwhals as nw
 import polars as pl
 
 from decoders.containers import open_captures
-from decoders.displayfilter import expression, parse
+from decoders.displayfilter import Filter, expression, parse
 from decoders.table import decode
 from harness.measures import measure_from
 from harness.measuring import View
@@ -74,14 +74,21 @@ def page() -> Page:
     return Page(macros, snippets)
 
 
-def fields() -> set[str]:
+@cache
+def fields() -> frozenset[str]:
     """Every field that a snippet reads."""
     found = {"frame.len"}
     for snippet in page().snippets.values():
         found |= measure_from(snippet.measure).fields()
         if snippet.where is not None:
-            found |= parse(snippet.where, page().macros).fields
-    return found
+            found |= compiled_filter(snippet.where).fields
+    return frozenset(found)
+
+
+@cache
+def compiled_filter(text: str, port: str = "") -> Filter:
+    """A snippet's filter; ``port`` stands in for the page's macro of that name."""
+    return parse(text, {**page().macros, "port": port} if port else page().macros)
 
 
 @dataclass(frozen=True)
@@ -91,12 +98,12 @@ class Capture:
     packets: pl.DataFrame
     stats: Mapping[str, Any]
 
-    def measured(self, snippet: Snippet, **macros: str) -> Any:
+    def measured(self, snippet: Snippet, port: str = "") -> Any:
         """The value of a snippet's measure, through the measures' own plans."""
         columns = frozenset(self.packets.columns)
 
         def compiled(text: str) -> nw.Expr:
-            return expression(parse(text, {**page().macros, **macros}), columns)
+            return expression(compiled_filter(text, port), columns)
 
         frame = nw.from_native(self.packets.lazy())
         if snippet.where is not None:
@@ -105,13 +112,14 @@ class Capture:
         found = pl.collect_all([nw.to_native(query) for query in plan.queries])
         return plan.finish([one.rows() for one in found]).value
 
-    def value(self, name: str, **macros: str) -> Any:
-        return self.measured(page().snippets[name], **macros)
+    def value(self, name: str, port: str = "") -> Any:
+        return self.measured(page().snippets[name], port)
 
     def both(self, name: str) -> dict[str, tuple[int, int]]:
         """Packets and octets by key."""
         snippet = page().snippets[name]
-        packets, octets = self.measured(snippet), self.measured(snippet.octets())
+        packets = self.measured(snippet)
+        octets = self.measured(snippet.octets()) if packets else {}
         assert packets.keys() == octets.keys()
         return {key: (packets[key], octets[key]) for key in packets}
 
@@ -180,8 +188,11 @@ def our_endpoints(found: Capture, protocol: str) -> Rows:
     rows: Rows = Counter()
     for family in _families(protocol):
         name = f"endpoints-{family}"
+        total = found.both(name)
+        if not total:
+            continue
         sent, received = found.both(f"{name}-tx"), found.both(f"{name}-rx")
-        for key, counts in found.both(name).items():
+        for key, counts in total.items():
             tx, rx = sent.get(key, (0, 0)), received.get(key, (0, 0))
             rows[f"{key}  {shown(counts)} {shown(tx)} {shown(rx)}"] += 1
     return rows
