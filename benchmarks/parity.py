@@ -7,8 +7,10 @@ A capture with a truth file beside it (NAME.truth.tsv.gz: one header line of fie
 line a packet, several values of a cell joined by ';') is compared with that file; any other is
 compared with an installed tshark. A cell is one field of one packet, with all its occurrences.
 
-``frame.protocols`` is counted twice: as it is, and up to the first protocol that is recognised
-but not dissected here (an application's name, where we say ``data``).
+``frame.protocols`` and ``_ws.malformed`` are counted twice: as they are, and without what only an
+application's dissector can know (names from the first protocol on that is not dissected here,
+exceptions of dissectors that are not ours). "In scope" is the second count, of packets that do not
+say ``replicap.undecoded``.
 
 Exit status: 0 when everything could be compared, 1 when a capture could not, 2 wrong usage.
 """
@@ -41,7 +43,32 @@ from decoders.spelling import spell
 TRUTH = ".truth.tsv.gz"
 SEPARATOR = ";"
 TSHARK_SECONDS = 120
-IN_SCOPE = "frame.protocols (in scope)"
+IN_SCOPE = {
+    "frame.protocols": "frame.protocols (in scope)",
+    "_ws.malformed": "_ws.malformed (in scope)",
+}
+"""Fields that applications have a say in, and what they are called without that say."""
+
+OUR_LAYERS = frozenset(
+    [
+        "Ethernet",
+        "VLAN",
+        "PPPoED",
+        "PPPoES",
+        "PPP",
+        "IPv4",
+        "IPv6",
+        "TCP",
+        "UDP",
+        "ICMP",
+        "ICMPv6",
+        "ARP/RARP",
+        "GRE",
+        "LLC",
+        "SLL",
+    ]
+) | {"802.1AD", "IPv6 Hop-by-Hop", "IPv6 Routing", "IPv6 Fragment", "IPv6 Destination", "PPP LCP"}
+"""Wireshark's names of the layers that are dissected here, in ``[Malformed Packet: NAME]``."""
 
 TSHARK_FIELDS = (
     "frame.number",
@@ -144,6 +171,24 @@ def same_in_scope(ours: str, theirs: str) -> bool:
     return len(named) == len(known) or named[len(known)] not in FIELDS
 
 
+def same_malformed(ours: str, theirs: str) -> bool:
+    """Whether two cells agree about what is malformed in the layers that are dissected here."""
+    return ours == theirs or _of_our_layers(ours) == _of_our_layers(theirs)
+
+
+def _of_our_layers(cell: str) -> list[str]:
+    """The exceptions of our layers; expert remarks of applications cannot be told from ours."""
+    kept = []
+    for text in cell.split(SEPARATOR):
+        name = text.removeprefix("[Malformed Packet: ").removesuffix("]")
+        if name != text and name in OUR_LAYERS:
+            kept.append(text)
+    return kept
+
+
+SAME_IN_SCOPE = {"frame.protocols": same_in_scope, "_ws.malformed": same_malformed}
+
+
 def compare(capture: Path) -> Comparison:
     """Every cell of one capture."""
     result = Comparison(str(capture))
@@ -170,9 +215,9 @@ def _compare_rows(
         for at, name in declared:
             mine = cell(row, name)
             _note(result, name, row, (mine, theirs[at]), mine == theirs[at])
-            if name == "frame.protocols":
-                same = same_in_scope(mine, theirs[at])
-                _note(result, IN_SCOPE, row, (mine, theirs[at]), same)
+            if name in IN_SCOPE:
+                same = SAME_IN_SCOPE[name](mine, theirs[at])
+                _note(result, IN_SCOPE[name], row, (mine, theirs[at]), same)
     result.packets = len(truth)
     if count != len(truth):
         result.failure = f"{count} packets read, {len(truth)} expected"
@@ -210,13 +255,17 @@ def print_table(results: Sequence[Comparison], differences: int) -> None:
     for name in sorted(cells, key=lambda name: (-differing[name], name)):
         equal = percent(cells[name] - differing[name], cells[name])
         print(f"{name:<34}{cells[name]:>10}{differing[name]:>10}{equal:>10}")
-    total = sum(count for name, count in cells.items() if name != IN_SCOPE)
-    wrong = sum(count for name, count in differing.items() if name != IN_SCOPE)
     packets = sum(result.packets for result in results)
-    equal = percent(total - wrong, total) if total else "-"
-    print(f"{'all':<34}{total:>10}{wrong:>10}{equal:>10}")
+    _print_total("all", cells, differing, set(IN_SCOPE.values()))
+    decoded = Counter(differing)
+    for result in results:
+        decoded.subtract(result.undecoded)
+    _print_total("in scope, of decoded packets", cells, decoded, set(IN_SCOPE))
     said = sum(
-        count for result in results for name, count in result.undecoded.items() if name != IN_SCOPE
+        count
+        for result in results
+        for name, count in result.undecoded.items()
+        if name not in IN_SCOPE.values()
     )
     undecoded = sum(result.undecoded_packets for result in results)
     print(f"\n{len(results)} captures, {packets} packets")
@@ -227,12 +276,21 @@ def print_table(results: Sequence[Comparison], differences: int) -> None:
     _print_differences(results, differences)
 
 
+def _print_total(
+    label: str, cells: Counter[str], differing: Counter[str], without: set[str]
+) -> None:
+    total = sum(count for name, count in cells.items() if name not in without)
+    wrong = sum(count for name, count in differing.items() if name not in without)
+    equal = percent(total - wrong, total) if total else "-"
+    print(f"{label:<34}{total:>10}{wrong:>10}{equal:>10}")
+
+
 def _print_differences(results: Sequence[Comparison], most: int) -> None:
     listed = [
         (count, result.capture, name, result.first.get(name, ""))
         for result in results
         for name, count in result.differing.items()
-        if name != "frame.protocols"
+        if name not in IN_SCOPE
     ]
     listed.sort(key=lambda entry: (-entry[0], *entry[1:]))
     if listed:

@@ -425,6 +425,14 @@ _OCTETS_OF = tuple(
     )
 )
 
+_ENDS = (
+    _text("replicap.tcp.src", "source address of this TCP header, IPv4 or IPv6, also in a tunnel"),
+    _text("replicap.tcp.dst", "destination address of this TCP header, IPv4 or IPv6"),
+    _text("replicap.udp.src", "source address of this UDP header, IPv4 or IPv6, also in a tunnel"),
+    _text("replicap.udp.dst", "destination address of this UDP header, IPv4 or IPv6"),
+)
+"""The ends of a conversation: in a tunnel ``ip.src`` has the outer address first."""
+
 _OWN = (
     _text(
         "replicap.undecoded", "what this decoder does not see inside the frame, and Wireshark may"
@@ -447,6 +455,7 @@ FIELDS: Mapping[str, Field] = {
             _APPLICATION,
             _EXPERT,
             _OWN,
+            _ENDS,
             _OCTETS_OF,
         ),
     )

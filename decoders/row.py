@@ -48,7 +48,7 @@ class Wanted:
     ``names`` is None when all are. The flags tell layers what need not be worked out.
     """
 
-    __slots__ = ("analysis", "expert", "layers", "names", "octets", "tcp_flags")
+    __slots__ = ("analysis", "ends", "expert", "layers", "names", "octets", "tcp_flags")
 
     def __init__(self, names: Iterable[str] | None = None) -> None:
         self.names = None if names is None else frozenset(names)
@@ -57,6 +57,7 @@ class Wanted:
         self.tcp_flags = self._any("tcp.flags.")
         self.analysis = self._any(*_OF_ANALYSIS)
         self.expert = self._any("_ws.expert")
+        self.ends = self._any("replicap.tcp.", "replicap.udp.")
         self.layers = frozenset(
             name.partition(".")[0] for name in (FIELDS if self.names is None else self.names)
         )

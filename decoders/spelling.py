@@ -38,6 +38,11 @@ def spell_ipv4(address: int) -> str:
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 
+def spell_address(address: int | bytes) -> str:
+    """An IPv4 address given as a number, or an IPv6 address given as octets."""
+    return spell_ipv4(address) if isinstance(address, int) else spell_ipv6(address)
+
+
 def spell_ipv6(address: bytes) -> str:
     """RFC 5952 text; an embedded IPv4 address in dotted form, as inet_ntop does."""
     text = str(IPv6Address(address))

@@ -32,6 +32,9 @@ TUNNELS_OVER_UDP = {
     1701: "L2TP",
     6081: "Geneve",
     6635: "MPLS over UDP",
+    4341: "LISP",
+    5247: "CAPWAP",
+    6343: "sFlow",
 }
 """Ports whose payload Wireshark enters and this decoder does not."""
 

@@ -38,6 +38,8 @@ _ENTERED_BY_WIRESHARK = {
     0x894F: "network service header",
     0xC0DE: "BATMAN",
     0x4305: "BATMAN",
+    0x22F3: "TRILL",
+    0xD28B: "Arista time stamps",
 }
 """EtherTypes whose payload Wireshark enters and this decoder does not."""
 
@@ -283,11 +285,17 @@ def cooked_2(context: Context, octets: Octets) -> None:
     _cooked_payload(context, octets.after(headers.SLL2.size), hardware, protocol)
 
 
+HARDWARE_GRE = 778
+"""ARPHRD_IPGRE: the protocol field is GRE's, and no ``ethertype`` layer stands between."""
+
+
 def _cooked_payload(context: Context, octets: Octets, hardware: int, protocol: int) -> None:
     if protocol == 0x0004:
         llc(context, octets)
-    elif hardware == 778 or protocol < SMALLEST_TYPE:
+    elif protocol < SMALLEST_TYPE:
         data(context, octets)
+    elif hardware == HARDWARE_GRE:
+        ETHERTYPES.get(protocol, data)(context, octets)
     else:
         ethertype(context, octets, protocol)
 

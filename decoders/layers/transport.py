@@ -23,6 +23,7 @@ from decoders.row import (
     Datagram,
     Segment,
 )
+from decoders.spelling import spell_address
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, RESERVED = 1, 2, 4, 8, 16, 32, 64, 128, 256, 0xE00
 FLAG_LETTERS = "RRRACEUAPRSF"
@@ -68,6 +69,7 @@ def tcp(context: Context, octets: Octets) -> None:
     row.item("tcp", octets, (offset_flags >> 12) * 4)
     row.put("tcp.srcport", srcport)
     row.put("tcp.dstport", dstport)
+    _ends(context, "tcp")
     quoting = row.quoting
     segment = Segment(row.src, row.dst, srcport, dstport)
     segment.quoted = quoting
@@ -94,6 +96,14 @@ def tcp(context: Context, octets: Octets) -> None:
         row.expert(WARNING, MALFORMED, "segment shorter than its header")
     _judge_flags(context, segment, urgent)
     _rest_of_header(context, octets, segment, size, (checksum, urgent))
+
+
+def _ends(context: Context, protocol: str) -> None:
+    """The addresses of the IP header that carries this one."""
+    row = context.row
+    if row.wanted.ends:
+        row.put(f"replicap.{protocol}.src", spell_address(row.src))
+        row.put(f"replicap.{protocol}.dst", spell_address(row.dst))
 
 
 def _numbers(context: Context, segment: Segment, octets: Octets) -> None:
@@ -234,6 +244,7 @@ def _udp_header(context: Context, octets: Octets, protocol: str) -> None:
         row.put(protocol, 1)
     row.put("udp.srcport", srcport)
     row.put("udp.dstport", dstport)
+    _ends(context, "udp")
     octets.require(6)
     row.put("udp.length", length)
     if protocol == "udp" and not _believe_length(context, octets, length):

@@ -14,6 +14,7 @@ from decoders.layers.dispatch import (
     LINK_TYPES,
     UDP_TUNNELS,
     Context,
+    Layer,
     data,
     register,
 )
@@ -101,6 +102,33 @@ def mpls(context: Context, octets: Octets) -> None:
     finally:
         # What the packet leaves over is the frame's padding and trailer.
         outer.limit, outer.end = octets.limit, octets.end
+
+
+_NOT_ENTERED = {97: "EtherIP", 98: "an encapsulation header", 115: "L2TP", 137: "MPLS in IP"}
+"""IP protocols that carry packets which Wireshark enters and this decoder does not."""
+
+
+def _carrier(name: str) -> Layer:
+    def layer(context: Context, octets: Octets) -> None:
+        context.row.undecoded(f"{name} is not entered")
+        data(context, octets)
+
+    return layer
+
+
+for _number, _name in _NOT_ENTERED.items():
+    register(IP_PROTOCOLS, _number)(_carrier(_name))
+
+PIM_REGISTER = 0x21
+
+
+@register(IP_PROTOCOLS, 103)
+def pim(context: Context, octets: Octets) -> None:
+    """PIM: recognised; what a Register carries (RFC 7761 section 4.9.3) is not entered."""
+    context.row.enter("pim", "PIM")
+    octets.require(1)
+    if octets.data[octets.start] == PIM_REGISTER:
+        context.row.undecoded("PIM Register is not entered")
 
 
 @register(UDP_TUNNELS, 4789)
