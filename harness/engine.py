@@ -298,7 +298,8 @@ class _Engine:
                 self.doubt(job, measured, [int(rows[0][0]) for rows in job.rows[cut:]])
         if judgement is None or measured is None or job.ended:
             return _no_verdict(job)
-        notes = [measured.note, ON_THE_READABLE_PART if self.damaged else ""]
+        warnings = [text for parsed in job.filters.values() for text in parsed.warnings]
+        notes = [measured.note, ON_THE_READABLE_PART if self.damaged else "", *warnings]
         return Verdict(
             claim=job.claim,
             status=Status.VERIFIED if judgement.holds else Status.REFUTED,

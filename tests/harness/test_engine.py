@@ -304,3 +304,9 @@ def test_a_claim_that_fails_in_the_engine_does_not_take_the_others_along() -> No
     found = report(expected, wrong_type)
     assert [verdict.status.value for verdict in found.verdicts] == ["error", "verified"]
     assert "\n" not in found.verdicts[0].reason
+
+
+def test_an_old_spelling_in_a_filter_is_warned_about() -> None:
+    found = only(report(claims('where: "tcp.dstport ~= 23", measure: packets, equals: 1'), SCAN))
+    assert found.status is Status.VERIFIED
+    assert found.reason == "'~=' is old; write '!==' (some value differs)"
