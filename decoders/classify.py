@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from decoders.row import Address, Row
+from decoders.tcp_flags import ACK, RST, SYN
 
 CLASS, SCANNER = "replicap.class", "replicap.scanner"
 
@@ -71,7 +72,6 @@ ADDRESS_CONTROL = frozenset(("dhcp", "dhcpv6"))
 PPP_CONTROL = 0x8000
 """The first PPP protocol number of control protocols."""
 
-SYN, RST, ACK = 0x02, 0x04, 0x10
 
 ECHO_REQUEST, ECHO_REPLY = 8, 0
 ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from decoders.row import NOTE, SEQUENCE, Address, Datagram, Row, Segment
 from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Direction, analyse, show
-
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+from decoders.tcp_flags import ACK, FIN, RST, SYN
 
 SYN_SEEN, SYNACK_SEEN, ACK_SEEN, DATA_SEEN, FIN_SEEN, RST_SEEN = 1, 2, 4, 8, 16, 32
 """Bits of ``tcp.completeness``."""

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from decoders.row import CHAT, NOTE, SEQUENCE, WARNING, Row, Segment
-
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+from decoders.tcp_flags import ACK, FIN, PSH, RST, SYN
 
 MODULUS = 1 << 32
 HALF = 1 << 31

@@ -24,8 +24,8 @@ from decoders.row import (
     Segment,
 )
 from decoders.spelling import spell_address
+from decoders.tcp_flags import ACK, AE, CWR, ECE, FIN, PSH, RESERVED, RST, SYN, URG
 
-FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, RESERVED = 1, 2, 4, 8, 16, 32, 64, 128, 256, 0xE00
 FLAG_LETTERS = "RRRACEUAPRSF"
 FLAG_UNSET = "\N{MIDDLE DOT}"
 
