@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """How far the table of packets equals tshark's, cell by cell, for every capture of a directory.
 
-    python benchmarks/parity.py DIR [DIR ...] [--differences N] [--json OUT] [--processes N]
+    python benchmarks/parity.py DIR [DIR ...] [--filters N] [--seed S] [--resume FILE]
+                                [--differences N] [--json OUT] [--processes N]
 
 A capture with a truth file beside it (NAME.truth.tsv.gz: one header line of field names, then one
 line a packet, several values of a cell joined by ';') is compared with that file; any other is
@@ -12,6 +13,13 @@ application's dissector can know (names from the first protocol on that is not d
 exceptions of dissectors that are not ours). "In scope" is the second count, of packets that do not
 say ``replicap.undecoded``.
 
+With ``--filters N`` an installed tshark also answers N display filters made at random from what the
+captures hold, and a list of filters of daily use (random_filters.py).
+
+With ``--resume FILE`` the cells of each capture are kept in FILE as soon as they are counted; a
+capture that stands there with its size and time of change is not read again. Start a new file when
+the decoders have changed.
+
 Exit status: 0 when everything could be compared, 1 when a capture could not, 2 wrong usage.
 """
 
@@ -21,18 +29,25 @@ import argparse
 import gzip
 import json
 import os
-import shutil
+import random
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.random_filters import (
+    FIXED,
+    OUTCOMES,
+    FilterResult,
+    compare_filters,
+    run_tshark,
+)
 from decoders.containers import capture_files, open_captures
 from decoders.fields import FIELDS
 from decoders.frames import CaptureError
@@ -42,7 +57,10 @@ from decoders.spelling import spell
 
 TRUTH = ".truth.tsv.gz"
 SEPARATOR = ";"
-TSHARK_SECONDS = 120
+MOST_PACKETS = 5000
+"""Captures of more packets are not asked filters of."""
+FIXED_CAPTURES = 3
+"""Captures that each filter of the fixed list is put to."""
 IN_SCOPE = {
     "frame.protocols": "frame.protocols (in scope)",
     "_ws.malformed": "_ws.malformed (in scope)",
@@ -135,19 +153,11 @@ def truth_of(capture: Path) -> tuple[list[str], Iterator[list[str]]]:
 
 def ask_tshark(capture: Path) -> Iterator[list[str]]:
     """Cells of TSHARK_FIELDS; raises LookupError without tshark, TimeoutExpired when it hangs."""
-    tshark = shutil.which("tshark")
-    if tshark is None:
-        raise LookupError(f"{capture}: no truth file beside it, and tshark is not installed")
-    command = [tshark, "-n", "-r", str(capture), "-T", "fields", "-E", "occurrence=a"]
+    command = ["-r", str(capture), "-T", "fields", "-E", "occurrence=a"]
     command += ["-E", f"aggregator={SEPARATOR}"]
     for name in TSHARK_FIELDS:
         command += ["-e", name]
-    with tempfile.TemporaryDirectory() as profile:
-        environment = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8", HOME=profile)
-        environment.update(WIRESHARK_CONFIG_DIR=profile, XDG_CONFIG_HOME=profile)
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=TSHARK_SECONDS, check=False
-        )
+    done = run_tshark(command)
     lines = done.stdout.decode("utf-8", "replace").split("\n")
     return (line.split("\t") for line in lines if line)
 
@@ -237,6 +247,97 @@ def _note(result: Comparison, name: str, row: Row, cells: tuple[str, str], same:
     result.first.setdefault(name, f"packet {row.number}: {mine!r}, tshark {theirs!r}")
 
 
+def state(capture: str) -> list[Any]:
+    """What tells a capture from a changed one: path, octets, time of change."""
+    status = Path(capture).stat()
+    return [capture, status.st_size, status.st_mtime_ns]
+
+
+def resumed(file: Path | None) -> dict[str, Comparison]:
+    """Captures that were compared before and are still the same. A torn last line is no line."""
+    found: dict[str, Comparison] = {}
+    if file is None or not file.exists():
+        return found
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            kept = json.loads(line)
+            if kept["state"] == state(kept["result"]["capture"]):
+                found[kept["result"]["capture"]] = _comparison(kept["result"])
+        except (ValueError, KeyError, OSError):
+            continue
+    return found
+
+
+def _comparison(kept: Mapping[str, Any]) -> Comparison:
+    counters = {
+        name: Counter(value)
+        for name, value in kept.items()
+        if name in ("cells", "differing", "undecoded")
+    }
+    return Comparison(**{**kept, **counters})
+
+
+def compare_all(captures: Sequence[Path], processes: int, resume: Path | None) -> list[Comparison]:
+    """Every capture, in the order given; those that are kept in ``resume`` are not read."""
+    found = resumed(resume)
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [pool.submit(compare, path) for path in captures if str(path) not in found]
+        for done in as_completed(waiting):
+            result = done.result()
+            found[result.capture] = result
+            if resume is not None:
+                kept = {"state": state(result.capture), "result": vars(result)}
+                with resume.open("a", encoding="utf-8") as out:
+                    out.write("\n" + json.dumps(kept))
+    return [found[str(path)] for path in captures]
+
+
+def ask_filters(
+    results: Sequence[Comparison], count: int, seed: int, processes: int
+) -> list[FilterResult]:
+    """``count`` random filters, spread over the small captures, and the fixed ones."""
+    small = [Path(result.capture) for result in results if 0 < result.packets < MOST_PACKETS]
+    if not small:
+        return []
+    choice = random.Random(seed)
+    choice.shuffle(small)
+    shares = Counter(small[at % len(small)] for at in range(count))
+    fixed: dict[Path, list[str]] = {}
+    for filter in FIXED:
+        for path in choice.sample(small, min(FIXED_CAPTURES, len(small))):
+            fixed.setdefault(path, []).append(filter)
+            shares[path] += 0
+    with ProcessPoolExecutor(processes) as pool:
+        asked = [
+            pool.submit(compare_filters, path, share, fixed.get(path, ()), f"{seed} {path.name}")
+            for path, share in shares.items()
+        ]
+        return [result for one in asked for result in one.result()]
+
+
+def print_filters(results: Sequence[FilterResult], most: int) -> None:
+    """How many filters gave the same frames, then those that did not."""
+    outcomes = Counter(result.outcome for result in results)
+    ours = [result for result in results if not (result.spoken_for or result.undecoded)]
+    narrow = Counter(result.outcome for result in ours)
+    print(f"\n{'filters':<34}{'all':>10}{'in scope':>10}")
+    for outcome in OUTCOMES:
+        print(f"{outcome:<34}{outcomes[outcome]:>10}{narrow[outcome]:>10}")
+    print(f"{'equal %':<34}{_agreed(outcomes):>10}{_agreed(narrow):>10}")
+    differing = [result for result in results if result.outcome not in ("same", "refused by both")]
+    for result in differing[:most]:
+        note = " [undecoded]" * result.undecoded + " [applications]" * result.spoken_for
+        print(f"{result.outcome}{note}: {Path(result.capture).name}: {result.filter}")
+        print(f"    {result.detail}")
+    if len(differing) > most:
+        print(f"... and {len(differing) - most} more")
+
+
+def _agreed(outcomes: Counter[str]) -> str:
+    total = outcomes.total()
+    return percent(outcomes["same"] + outcomes["refused by both"], total) if total else "-"
+
+
 def percent(equal: int, cells: int) -> str:
     """A share that is never rounded up to 100."""
     if equal == cells:
@@ -304,6 +405,9 @@ def _print_differences(results: Sequence[Comparison], most: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("directory", nargs="+", type=Path)
+    parser.add_argument("--filters", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--resume", type=Path, metavar="FILE")
     parser.add_argument("--differences", type=int, default=40, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
@@ -314,14 +418,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     captures = [path for path in capture_files(options.directory) if not path.name.endswith(TRUTH)]
     if not captures:
         parser.error("no capture found")
-    with ProcessPoolExecutor(options.processes) as pool:
-        results = list(pool.map(compare, captures))
+    results = compare_all(captures, options.processes, options.resume)
     print_table(results, options.differences)
+    failed = any(result.failure for result in results)
+    if options.filters:
+        asked = ask_filters(results, options.filters, options.seed, options.processes)
+        print_filters(asked, options.differences)
+        failed = failed or not asked or any(one.outcome == "failed" for one in asked)
     if options.json:
         options.json.write_text(
             json.dumps([vars(result) for result in results], indent=1), encoding="utf-8"
         )
-    return 1 if any(result.failure for result in results) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,18 @@ from decoders.displayfilter.operands import (
     words,
 )
 from decoders.displayfilter.patterns import pattern
-from decoders.displayfilter.syntax import Comparison, Constant, Membership, Node, Operand
+from decoders.displayfilter.syntax import (
+    Comparison,
+    Constant,
+    FieldValue,
+    Membership,
+    Node,
+    Operand,
+)
 from decoders.fields import OCTETS, FieldType
+
+CHANGED = frozenset({"!=", "ne"})
+"""Spellings whose meaning on fields of several values changed with Wireshark 4.0."""
 
 _SEARCHED = OCTET_STRINGS | {FieldType.STRING, FieldType.PROTOCOL}
 
@@ -71,6 +81,11 @@ class _Check:
             raise refused("type", message, node)
         if node.spelling == "~=":
             self.warnings.append("'~=' is old; write '!==' (some value differs)")
+        if node.spelling in CHANGED and isinstance(left, FieldValue) and left.field.of:
+            self.warnings.append(
+                f"'{node.spelling}' on {left.field.name}: since Wireshark 4.0 every value must "
+                "differ, before some value; '!==' is the old meaning"
+            )
         right = self._right(node, left)
         if kind is FieldType.PROTOCOL or node.operator == "contains":
             self.operands.octets_needed(left, OCTETS if searching else None)

@@ -201,3 +201,12 @@ def test_old_spelling_is_a_warning() -> None:
         "'~=' is old; write '!==' (some value differs)",
     )
     assert parse("ip.addr !== 10.0.0.1").warnings == ()
+
+
+def test_a_meaning_that_changed_with_wireshark_4_is_warned_about() -> None:
+    assert parse("ip.addr != 10.0.0.1").warnings == (
+        "'!=' on ip.addr: since Wireshark 4.0 every value must differ, before some value; "
+        "'!==' is the old meaning",
+    )
+    assert parse("ip.src != 10.0.0.1").warnings == ()
+    assert parse("!(ip.addr == 10.0.0.1)").warnings == ()

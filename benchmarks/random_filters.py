@@ -1,0 +1,527 @@
+"""Display filters made at random from what a capture holds, and what tshark answers to them.
+
+A filter is aimed at one capture: its fields are present there (or, sometimes, are not), its values
+occur there, or miss one that occurs by little. What a seed makes of a capture is always the same.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from decoders.containers import open_captures
+from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
+from decoders.reference import rows
+from decoders.spelling import spell
+
+TSHARK_SECONDS = 120
+SAMPLED_ROWS = 5000
+SAMPLED_VALUES = 12
+
+NOISE = (
+    "!(pppoed) && !(lcp) && !(pap) && !(ipcp) && !(ipv6cp) && !(icmpv6.type == 133) && "
+    "!(icmpv6.type == 134) && !(dhcpv6) && !(udp.stream == 2) && !(udp.stream == 3) && "
+    "!(udp.stream == 4)"
+)
+FIXED = (
+    NOISE,
+    "!(icmp.code == 13)",
+    "tcp.flags.syn == 1 && tcp.flags.ack == 0",
+    "tcp.flags == 0x012",
+    "tcp.flags.reset == 1",
+    "tcp.analysis.retransmission || tcp.analysis.fast_retransmission",
+    "tcp.analysis.flags && !tcp.analysis.window_update",
+    "tcp.stream == 0",
+    "udp.stream eq 1",
+    "tcp.port in {80, 443, 8000..8100}",
+    "udp.port == 53 || dns",
+    "ip.addr == 10.0.0.0/8",
+    "!(ip.addr == 192.168.0.0/16)",
+    "ip.src != 192.168.1.1",
+    "icmp.type == 3 and icmp.code in {1, 3, 13}",
+    'icmp.type == "Echo (ping) request"',
+    "icmpv6.type in {133..137}",
+    "arp.opcode == 1",
+    "eth.dst == ff:ff:ff:ff:ff:ff",
+    "eth.addr[0:3] == 00:00:5e",
+    "ip.ttl < 5 && !igmp",
+    "ip.flags.mf == 1 || ip.frag_offset > 0",
+    "frame.len > 1000",
+    "tcp.len > 0 && !tcp.analysis.retransmission",
+    "tcp.window_size == 0 && tcp.flags.reset != 1",
+    'tcp contains "HTTP"',
+    "vlan.id || pppoes",
+    "ipv6.dst == ff02::/16",
+)
+"""The filters of a published analysis of a home router's noise, then filters of daily use."""
+
+PROTOCOL_OCTETS = ("eth", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6", "arp", "frame")
+"""Protocols whose octets a filter can look into here."""
+
+SPOKEN_FOR = frozenset(
+    ["frame.protocols", "_ws.malformed", "_ws.short", "_ws.unreassembled", "data"]
+) | {name for name in FIELDS if name.startswith("_ws.expert")}
+"""Fields that dissectors of applications have a say in."""
+
+
+@dataclass
+class Sample:
+    """Values that occur in a capture; each at most once, SAMPLED_VALUES a field."""
+
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, name: str, found: Iterable[Any]) -> None:
+        kept = self.values.setdefault(name, [])
+        for value in found:
+            if len(kept) < SAMPLED_VALUES and value not in kept:
+                kept.append(value)
+
+
+@dataclass
+class FilterResult:
+    """What came of one filter. ``outcome`` is one of OUTCOMES."""
+
+    capture: str
+    filter: str
+    outcome: str
+    detail: str = ""
+    spoken_for: bool = False
+    """The filter reads a field that dissectors of applications have a say in."""
+    undecoded: bool = False
+    """Every frame that differs says itself that it is not decoded to its end."""
+
+
+OUTCOMES = ("same", "different", "refused by both", "refused here", "refused by tshark", "failed")
+
+
+def usable(name: str) -> bool:
+    """Whether a field is Wireshark's, and its values are not a matter of wording."""
+    return not name.startswith("replicap.") and name != "_ws.expert.message"
+
+
+def sample(capture: Path) -> Sample:
+    """Values of the first rows of a capture; raises CaptureError."""
+    found = Sample()
+    composed = [declared for declared in FIELDS.values() if declared.of]
+    for row in islice(rows(open_captures([str(capture)])), SAMPLED_ROWS):
+        for name in {*row.own, *row.quoted}:
+            if usable(name):
+                found.add(name, row.occurrences(name))
+    for declared in composed:
+        parts = [value for part in declared.of for value in found.values.get(part, ())]
+        if parts:
+            found.add(declared.name, parts)
+    return found
+
+
+class FilterMaker:
+    """Makes filters for one capture."""
+
+    def __init__(self, found: Sample, random: random.Random) -> None:
+        self.values = found.values
+        self.random = random
+        self.names = sorted(found.values)
+
+    def filter(self) -> str:
+        """A filter of one to four tests."""
+        text = self._test()
+        for _ in range(self.random.choices((0, 1, 2, 3), (5, 4, 2, 1))[0]):
+            joint = self.random.choice((" && ", " || ", " and ", " or "))
+            other = self._test()
+            text = self.random.choice((f"({text}){joint}{other}", f"{text}{joint}{other}"))
+        return text
+
+    def _test(self) -> str:
+        text = self._plain_test()
+        if self.random.random() < 0.2:
+            text = self.random.choice((f"!({text})", f"not ({text})"))
+        return text
+
+    def _plain_test(self) -> str:
+        chance = self.random.random()
+        if chance < 0.06:
+            return self._of_octets()
+        if chance < 0.10:
+            return self._of_two_fields()
+        if chance < 0.13:
+            return self.random.choice(sorted(filter(usable, FIELDS)))
+        declared = FIELDS[self.random.choice(self.names)]
+        makers = _MAKERS[_kind(declared)]
+        return self.random.choice(makers)(self, declared)
+
+    # What each test looks like.
+
+    def presence(self, declared: Field) -> str:
+        return self._reference(declared)
+
+    def comparison(self, declared: Field) -> str:
+        operators = ["==", "!=", "eq", "ne", "===", "!=="]
+        if _kind(declared) not in ("text", "octets", "boolean"):
+            operators += ["<", "<=", ">", ">=", "gt", "le"]
+        operator = self.random.choice(operators)
+        quantifier = ""
+        if operator not in ("===", "!=="):
+            quantifier = self.random.choice(("", "", "", "any ", "all "))
+        return f"{quantifier}{self._reference(declared)} {operator} {self._literal(declared)}"
+
+    def named(self, declared: Field) -> str:
+        words = (
+            [declared.names[v] for v in self.values[declared.name] if v in declared.names or ()]
+            if (declared.names)
+            else []
+        )
+        if not words:
+            return self.comparison(declared)
+        return f"{declared.name} {self.random.choice(('==', '!='))} {_quoted(words[0])}"
+
+    def membership(self, declared: Field) -> str:
+        members = [self._literal(declared) for _ in range(self.random.randint(1, 3))]
+        if _kind(declared) in ("number", "duration"):
+            first, last = sorted((self._value(declared), self._value(declared)))
+            members.append(f"{_literal(declared, first)}..{_literal(declared, last)}")
+        return f"{declared.name} in {{{', '.join(members)}}}"
+
+    def bits(self, declared: Field) -> str:
+        mask = 1 << self.random.randrange(UNSIGNED_BITS[declared.type])
+        if self.random.random() < 0.5:
+            return f"{declared.name} & {mask:#x}"
+        return f"{declared.name} & {mask:#x} == {mask}"
+
+    def counted(self, declared: Field) -> str:
+        return f"count({declared.name}) {self.random.choice(('==', '>', '>='))} 2"
+
+    def network(self, declared: Field) -> str:
+        value = self._value(declared)
+        if declared.type is FieldType.IPV4:
+            text = str(
+                IPv4Network((value, self.random.choice((8, 12, 16, 20, 24, 31, 32))), strict=False)
+            )
+        else:
+            text = str(IPv6Network((value, self.random.choice((3, 10, 32, 64, 127))), strict=False))
+        return f"{declared.name} {self.random.choice(('==', '!=', '==='))} {text}"
+
+    def slice(self, declared: Field) -> str:
+        octets = self._value(declared)
+        if not octets:
+            return declared.name
+        at = self.random.randrange(len(octets))
+        length = self.random.randint(1, min(3, len(octets) - at))
+        piece = octets[at : at + length].hex(":")
+        return f"{declared.name}[{at}:{length}] {self.random.choice(('==', '!='))} {piece}"
+
+    def contains(self, declared: Field) -> str:
+        value = self._value(declared)
+        if isinstance(value, bytes):
+            at = self.random.randrange(max(1, len(value) - 1))
+            return f"{declared.name} contains {value[at : at + 2].hex(':') or '00'}"
+        if declared.name == "frame.protocols":
+            return f"{declared.name} contains {_quoted(self._known_pair(value))}"
+        at = self.random.randrange(max(1, len(value)))
+        return f"{declared.name} contains {_quoted(value[at : at + 4] or 'x')}"
+
+    def pattern(self, declared: Field) -> str:
+        value = self._value(declared)
+        if declared.name == "frame.protocols":
+            value = self._known_pair(value)
+            return f"{declared.name} matches {_quoted(value)}"
+        word = re.match(r"\w*", value[:6])
+        text = word.group() if word else ""
+        return f"{declared.name} matches {_quoted(self.random.choice(('^', '')) + (text or '.'))}"
+
+    def text_function(self, declared: Field) -> str:
+        value = self._value(declared)
+        if self.random.random() < 0.5:
+            return f"len({declared.name}) {self.random.choice(('==', '<', '>='))} {len(value)}"
+        return f"upper({declared.name}) == {_quoted(value.upper())}"
+
+    # What they are made of.
+
+    def _known_pair(self, stack: str) -> str:
+        known = []
+        for name in stack.split(":"):
+            if name not in FIELDS and name != "ethertype":
+                break
+            known.append(name)
+        at = self.random.randrange(max(1, len(known) - 1))
+        return ":".join(known[at : at + 2]) or "eth:ethertype"
+
+    def _reference(self, declared: Field) -> str:
+        if self.random.random() < 0.06:
+            return f"{declared.name}#{self.random.randint(1, 2)}"
+        return declared.name
+
+    def _value(self, declared: Field) -> Any:
+        return self.random.choice(self.values[declared.name])
+
+    def _literal(self, declared: Field) -> str:
+        value = self._value(declared)
+        if self.random.random() < 0.3:
+            value = self._near(declared, value)
+        if declared.type in UNSIGNED_BITS and self.random.random() < 0.3:
+            return f"{value:#x}"
+        return _literal(declared, value)
+
+    def _near(self, declared: Field, value: Any) -> Any:
+        """A value that is off by one; of a number's width, and not below zero."""
+        step = self.random.choice((-1, 1))
+        if declared.type is FieldType.BOOLEAN:
+            return not value
+        if declared.type in UNSIGNED_BITS:
+            return min(max(value + step, 0), (1 << UNSIGNED_BITS[declared.type]) - 1)
+        if isinstance(value, bytes):
+            return value[:-1] + bytes([(value[-1] + step) % 256]) if value else value
+        if isinstance(value, int):
+            return max(value + step, 0)
+        return f"{value}x"
+
+    def _of_octets(self) -> str:
+        known = [name for name in PROTOCOL_OCTETS if name in self.values]
+        if not known:
+            return "frame"
+        name, at = self.random.choice(known), self.random.randrange(20)
+        return self.random.choice(
+            (
+                f"{name}[{at}] & {1 << self.random.randrange(8):#x}",
+                f"{name}[{at}:2] == 00:{self.random.choice((0, 1, 6, 17, 80)):02x}",
+                f"{name}[{at}] == {self.random.choice((0, 1, 6, 17, 64, 255))}",
+                f"{name} contains {self.random.choice(('00:50', '45:00', 'ff:ff', '08:00'))}",
+                f"len({name}) > {self.random.choice((20, 28, 40, 60))}",
+            )
+        )
+
+    def _of_two_fields(self) -> str:
+        numbers = [name for name in self.names if FIELDS[name].type in UNSIGNED_BITS]
+        pairs = [
+            p
+            for p in (
+                ("ip.src", "ip.dst"),
+                ("tcp.srcport", "tcp.dstport"),
+                ("eth.src", "eth.dst"),
+                ("ip.ttl", "ip.proto"),
+                ("udp.srcport", "udp.dstport"),
+            )
+            if set(p) <= set(self.names)
+        ]
+        if pairs and self.random.random() < 0.6:
+            first, second = self.random.choice(pairs)
+            return f"{first} {self.random.choice(('==', '!=', '<', '>='))} {second}"
+        if not numbers:
+            return "frame"
+        declared = FIELDS[self.random.choice(numbers)]
+        value = self._value(declared)
+        return f"{declared.name} + 4 {self.random.choice(('==', '>'))} {value + 4}"
+
+
+_Maker = Callable[[FilterMaker, Field], str]
+
+_MAKERS: Mapping[str, tuple[_Maker, ...]] = {
+    "presence": (FilterMaker.presence,),
+    "boolean": (FilterMaker.presence, FilterMaker.comparison, FilterMaker.comparison),
+    "number": (
+        FilterMaker.presence,
+        *(FilterMaker.comparison,) * 4,
+        FilterMaker.named,
+        FilterMaker.membership,
+        FilterMaker.membership,
+        FilterMaker.bits,
+        FilterMaker.counted,
+    ),
+    "address": (
+        *(FilterMaker.comparison,) * 2,
+        *(FilterMaker.network,) * 2,
+        FilterMaker.membership,
+        FilterMaker.counted,
+    ),
+    "octets": (
+        FilterMaker.comparison,
+        FilterMaker.slice,
+        FilterMaker.contains,
+        FilterMaker.membership,
+    ),
+    "text": (
+        FilterMaker.comparison,
+        FilterMaker.contains,
+        FilterMaker.pattern,
+        FilterMaker.text_function,
+    ),
+    "stack": (FilterMaker.contains, FilterMaker.pattern),
+    "duration": (FilterMaker.comparison, FilterMaker.comparison, FilterMaker.membership),
+    "time": (FilterMaker.comparison,),
+}
+
+
+def _kind(declared: Field) -> str:
+    if declared.name == "frame.protocols":
+        return "stack"
+    return _KINDS.get(declared.type, "number")
+
+
+_KINDS: Mapping[FieldType, str] = {
+    FieldType.NONE: "presence",
+    FieldType.PROTOCOL: "presence",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.IPV4: "address",
+    FieldType.IPV6: "address",
+    FieldType.ETHER: "octets",
+    FieldType.BYTES: "octets",
+    FieldType.STRING: "text",
+    FieldType.RELATIVE_TIME: "duration",
+    FieldType.ABSOLUTE_TIME: "time",
+}
+
+
+def _literal(declared: Field, value: Any) -> str:
+    """A value as it is written in a filter."""
+    if declared.type is FieldType.STRING:
+        return _quoted(value)
+    if declared.type is FieldType.BYTES:
+        return str(value.hex(":")) or '""'
+    if declared.type is FieldType.ABSOLUTE_TIME:
+        from datetime import UTC, datetime
+
+        whole = datetime.fromtimestamp(value // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return f'"{whole}.{value % 10**9:09d}"'
+    return spell(declared, value)
+
+
+def _quoted(text: str) -> str:
+    """A string of the filter language; what is not printed ASCII stands for itself as octets."""
+    out = []
+    for character in text:
+        if character in '"\\':
+            out.append("\\" + character)
+        elif character.isascii() and character.isprintable():
+            out.append(character)
+        else:
+            out.extend(f"\\x{octet:02x}" for octet in character.encode("utf-8", "replace"))
+    return f'"{"".join(out)}"'
+
+
+def make_filters(capture: Path, count: int, seed: str) -> list[str]:
+    """``count`` filters for one capture; the same ones for the same seed."""
+    maker = FilterMaker(sample(capture), random.Random(seed))
+    if not maker.names:
+        return []
+    return [maker.filter() for _ in range(count)]
+
+
+@cache
+def tshark() -> str:
+    """Where tshark is; raises LookupError without it."""
+    found = shutil.which("tshark")
+    if found is None:
+        raise LookupError("tshark is not installed")
+    return found
+
+
+def run_tshark(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """tshark with an empty profile, in UTC. Raises LookupError without it, TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as profile:
+        environment = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8", HOME=profile)
+        environment.update(WIRESHARK_CONFIG_DIR=profile, XDG_CONFIG_HOME=profile)
+        return subprocess.run(
+            [tshark(), "-n", *arguments],
+            env=environment,
+            capture_output=True,
+            timeout=TSHARK_SECONDS,
+            check=False,
+        )
+
+
+def their_frames(capture: Path, filter: str) -> set[int] | str:
+    """The frames that tshark keeps, or its refusal."""
+    done = run_tshark(["-r", str(capture), "-Y", filter, "-T", "fields", "-e", "frame.number"])
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode and not done.stdout and _REFUSED.search(said):
+        return said.partition("\n")[0]
+    return {int(line) for line in done.stdout.split()}
+
+
+_REFUSED = re.compile(r"^tshark: (?!The file|An error|.*damaged|.*cut short)", re.MULTILINE)
+
+
+class OurFrames:
+    """One capture, decoded once for all filters that are put to it."""
+
+    def __init__(self, capture: Path, filters: Sequence[str]) -> None:
+        from decoders.displayfilter import FilterError, parse
+        from decoders.table import decode
+
+        wanted = {"replicap.undecoded"}
+        for filter in filters:
+            with suppress(FilterError):
+                wanted.update(parse(filter).fields)
+        self.packets = decode(open_captures([str(capture)]), sorted(wanted)).packets
+
+    def keep(self, filter: str) -> tuple[set[int] | str, bool]:
+        """The frames that are kept, or the refusal; whether applications have a say in them."""
+        import narwhals as nw
+
+        from decoders.displayfilter import FilterError, expression, parse
+
+        try:
+            parsed = parse(filter)
+            kept = nw.from_native(self.packets).filter(expression(parsed, self.packets.columns))
+        except FilterError as error:
+            return error.message, False
+        frames = {int(number) for number in kept["frame_number"].to_list()}
+        return frames, not SPOKEN_FOR.isdisjoint(parsed.fields)
+
+    def undecoded(self) -> set[int]:
+        """Frames that say that they are not decoded to their end."""
+        said = zip(self.packets["frame_number"], self.packets["replicap_undecoded"], strict=True)
+        return {int(number) for number, text in said if text is not None}
+
+
+def judge(ours: set[int] | str, theirs: set[int] | str) -> tuple[str, str]:
+    """Outcome and, where it is not the same, what differs in words."""
+    if isinstance(ours, str) or isinstance(theirs, str):
+        if isinstance(ours, str) and isinstance(theirs, str):
+            return "refused by both", ""
+        if isinstance(ours, str):
+            return "refused here", ours
+        return "refused by tshark", str(theirs)
+    if ours == theirs:
+        return "same", ""
+    first = min(ours ^ theirs)
+    who = "here" if first in ours else "tshark"
+    return (
+        "different",
+        f"{len(ours)} frames here, {len(theirs)} tshark; first: frame {first}, kept by {who} only",
+    )
+
+
+def compare_filters(
+    capture: Path, count: int, fixed: Sequence[str], seed: str
+) -> list[FilterResult]:
+    """``count`` random filters and the ``fixed`` ones, put to one capture."""
+    from decoders.frames import CaptureError
+
+    try:
+        filters = [*fixed, *make_filters(capture, count, seed)]
+        decoded = OurFrames(capture, filters)
+        return [_one_filter(capture, filter, decoded) for filter in filters]
+    except (CaptureError, LookupError, OSError, subprocess.TimeoutExpired) as error:
+        return [FilterResult(str(capture), "", "failed", str(error))]
+
+
+def _one_filter(capture: Path, filter: str, decoded: OurFrames) -> FilterResult:
+    ours, spoken_for = decoded.keep(filter)
+    theirs = their_frames(capture, filter)
+    outcome, detail = judge(ours, theirs)
+    result = FilterResult(str(capture), filter, outcome, detail, spoken_for)
+    if outcome == "different" and isinstance(ours, set) and isinstance(theirs, set):
+        result.undecoded = ours ^ theirs <= decoded.undecoded()
+    return result
