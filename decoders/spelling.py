@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -21,8 +22,12 @@ def spell(field: Field, value: Any) -> str:
 
 def speller(field: Field) -> Callable[[Any], str]:
     """:func:`spell` for many values of one field."""
-    if field.type in UNSIGNED_BITS and not field.hex_digits:
-        return str
+    if field.type in UNSIGNED_BITS:
+        return f"0x%0{field.hex_digits}x".__mod__ if field.hex_digits else str
+    if field.type is FieldType.IPV4:
+        return spell_ipv4
+    if field.type is FieldType.RELATIVE_TIME:
+        return spell_time
     by_type = _SPELLERS[field.type]
     return lambda value: by_type(field, value)
 
@@ -33,6 +38,7 @@ def spell_time(nanoseconds: int) -> str:
     return f"{sign}{abs(nanoseconds) // NS}.{abs(nanoseconds) % NS:09d}"
 
 
+@lru_cache(maxsize=65_536)
 def spell_ipv4(address: int) -> str:
     """Dotted quad of an address given as a number."""
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
@@ -59,7 +65,7 @@ def _number(field: Field, value: int) -> str:
 
 
 def _escaped(_: Field, value: str) -> str:
-    return value.translate(_ESCAPES)
+    return value if value.isprintable() else value.translate(_ESCAPES)
 
 
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f", "\b": "\\b"})

@@ -223,7 +223,7 @@ def _octets(literal: Literal, kind: Kind) -> bytes:
         case Character(number=number):
             return bytes([number])
         case Word(text=text):
-            short = re.fullmatch(r"0[xX]([0-9A-Fa-f]{1,2})", text)
+            short = re.fullmatch(r"0[xX]([0-9A-Fa-f]{2})", text)
             found = bytes([int(short[1], 16)]) if short else _hexadecimal(text)
     if found is None:
         message = f'{_shown(literal)} is not octets, which are written 0a:1b:2c or "text"'

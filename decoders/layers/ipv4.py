@@ -129,10 +129,13 @@ def _end_of_source_route(octets: Octets, header_length: int) -> int:
         length = octets.data[octets.start + at + 1]
         if length < 2 or at + length > header_length:
             return 0
-        if kind in SOURCE_ROUTES and length >= 7:
-            octets.require(at + length)
-            option = octets.data[octets.start + at : octets.start + at + length]
-            return int.from_bytes(option[-4:], "big") if option[2] <= length else 0
+        if kind in SOURCE_ROUTES:
+            octets.require(at + max(length, 3))
+            pointer = octets.data[octets.start + at + 2]
+            if pointer < 4 or pointer % 4 or pointer > length:
+                return 0
+            end = octets.start + at + length
+            return int.from_bytes(octets.data[end - 4 : end], "big")
         at += length
     return 0
 

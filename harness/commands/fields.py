@@ -90,25 +90,29 @@ def _lines(
 
     wanted = {part.name for part in stored(field.name for field in fields)}
     undecoded: Counter[str] = Counter()
-    cells = [(field, speller(field)) for field in fields]
+    cells = [(field.name, field.of != (), speller(field)) for field in fields]
     # The mask ends with the readable frames, as the rows do.
     for row, keep in zip(rows(capture, wanted), matches, strict=False):
         if "replicap.undecoded" in row.own:
             undecoded.update(row.own["replicap.undecoded"])
         if keep:
-            yield "\t".join([_cell(row, *cell, aggregator) for cell in cells])
+            yield "\t".join(_cells(row, cells, aggregator))
     say_undecoded(undecoded)
 
 
-def _cell(row: Row, field: Field, spell: Callable[[Any], str], aggregator: str) -> str:
-    values = row.own.get(field.name)
-    if field.of or row.quoted:
-        values = row.occurrences(field.name)
-    if not values:
-        return ""
-    if len(values) == 1:
-        return spell(values[0])
-    return aggregator.join([spell(value) for value in values])
+def _cells(
+    row: Row, cells: Sequence[tuple[str, bool, Callable[[Any], str]]], aggregator: str
+) -> Iterator[str]:
+    """The cells of a line; a field of several parts and a quoted packet take the longer way."""
+    own, several = row.own, bool(row.quoted)
+    for name, parts, spell in cells:
+        values = row.occurrences(name) if parts or several else own.get(name)
+        if not values:
+            yield ""
+        elif len(values) == 1:
+            yield spell(values[0])
+        else:
+            yield aggregator.join([spell(value) for value in values])
 
 
 def _print(lines: Iterator[str]) -> None:
