@@ -139,6 +139,9 @@ def _control_protocol(name: str, title: str) -> Layer:
     return layer
 
 
+MOST_REJECTS = 32
+"""Protocol-Rejects inside one another that are followed."""
+
 _LCP_OCTETS = {9: 8, 10: 8, 11: 8, 12: 8, 13: 12}
 """Octets that LCP codes with a magic number need, whatever their length says (RFC 1661 5.8)."""
 
@@ -150,7 +153,10 @@ def _control_body(context: Context, octets: Octets, code: int, length: int) -> N
         octets.trim(max(length, 6))
         protocol = int.from_bytes(octets.data[octets.start + 4 : octets.start + 6], "big")
         rejected = octets.after(6)
-        if rejected.claimed:
+        context.depth += 1
+        if context.depth > MOST_REJECTS:
+            row.undecoded(f"more than {MOST_REJECTS} packets rejected inside one another")
+        elif rejected.claimed:
             PPP_PROTOCOLS.get(protocol, data)(context, rejected)
     elif row.protocols[-1] == "lcp" and code in _LCP_OCTETS:
         octets.require(max(_LCP_OCTETS[code], length))

@@ -221,3 +221,13 @@ def test_a_session_carries_ip_from_end_to_end() -> None:
     assert row.own["ip.src"] == [number(A)]
     assert row.own["ip.dst"] == [number(B)]
     assert row.own["udp.stream"] == [0]
+
+
+def test_rejects_of_rejects_come_to_an_end() -> None:
+    count = 9_000
+    rejects = b"".join(
+        struct.pack("!BBHH", 8, 0, 6 * (count - nth), 0xC021) for nth in range(count)
+    )
+    (row,) = Situation(session(0xC021, rejects)).rows
+    assert len(row.own["lcp"]) == 33
+    assert row.own["replicap.undecoded"] == ["more than 32 packets rejected inside one another"]
