@@ -14,7 +14,7 @@ exceptions of dissectors that are not ours). "In scope" is the second count, of 
 say ``replicap.undecoded``.
 
 With ``--filters N`` an installed tshark also answers N display filters made at random from what the
-captures hold, and a list of filters of daily use (random_filters.py).
+captures hold, and a list of filters of daily use (filter_parity.py).
 
 With ``--resume FILE`` the cells of each capture are kept in FILE as soon as they are counted; a
 capture that stands there with its size and time of change is not read again. Start a new file when
@@ -29,7 +29,6 @@ import argparse
 import gzip
 import json
 import os
-import random
 import subprocess
 import sys
 from collections import Counter
@@ -41,13 +40,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.random_filters import (
-    FIXED,
-    OUTCOMES,
-    FilterResult,
-    compare_filters,
-    run_tshark,
-)
+from benchmarks.filter_parity import ask_filters, percent, print_filters, run_tshark
 from decoders.containers import capture_files, open_captures
 from decoders.fields import FIELDS
 from decoders.frames import CaptureError
@@ -59,8 +52,6 @@ TRUTH = ".truth.tsv.gz"
 SEPARATOR = ";"
 MOST_PACKETS = 5000
 """Captures of more packets are not asked filters of."""
-FIXED_CAPTURES = 3
-"""Captures that each filter of the fixed list is put to."""
 IN_SCOPE = {
     "frame.protocols": "frame.protocols (in scope)",
     "_ws.malformed": "_ws.malformed (in scope)",
@@ -158,6 +149,9 @@ def ask_tshark(capture: Path) -> Iterator[list[str]]:
     for name in TSHARK_FIELDS:
         command += ["-e", name]
     done = run_tshark(command)
+    said = done.stderr.decode("utf-8", "replace")
+    if not done.stdout and "tshark: The file" in said:
+        raise LookupError("tshark: " + said.partition("tshark: ")[2].replace("\n", " ").strip())
     lines = done.stdout.decode("utf-8", "replace").split("\n")
     return (line.split("\t") for line in lines if line)
 
@@ -292,59 +286,6 @@ def compare_all(captures: Sequence[Path], processes: int, resume: Path | None) -
     return [found[str(path)] for path in captures]
 
 
-def ask_filters(
-    results: Sequence[Comparison], count: int, seed: int, processes: int
-) -> list[FilterResult]:
-    """``count`` random filters, spread over the small captures, and the fixed ones."""
-    small = [Path(result.capture) for result in results if 0 < result.packets < MOST_PACKETS]
-    if not small:
-        return []
-    choice = random.Random(seed)
-    choice.shuffle(small)
-    shares = Counter(small[at % len(small)] for at in range(count))
-    fixed: dict[Path, list[str]] = {}
-    for filter in FIXED:
-        for path in choice.sample(small, min(FIXED_CAPTURES, len(small))):
-            fixed.setdefault(path, []).append(filter)
-            shares[path] += 0
-    with ProcessPoolExecutor(processes) as pool:
-        asked = [
-            pool.submit(compare_filters, path, share, fixed.get(path, ()), f"{seed} {path.name}")
-            for path, share in shares.items()
-        ]
-        return [result for one in asked for result in one.result()]
-
-
-def print_filters(results: Sequence[FilterResult], most: int) -> None:
-    """How many filters gave the same frames, then those that did not."""
-    outcomes = Counter(result.outcome for result in results)
-    ours = [result for result in results if not (result.spoken_for or result.undecoded)]
-    narrow = Counter(result.outcome for result in ours)
-    print(f"\n{'filters':<34}{'all':>10}{'in scope':>10}")
-    for outcome in OUTCOMES:
-        print(f"{outcome:<34}{outcomes[outcome]:>10}{narrow[outcome]:>10}")
-    print(f"{'equal %':<34}{_agreed(outcomes):>10}{_agreed(narrow):>10}")
-    differing = [result for result in results if result.outcome not in ("same", "refused by both")]
-    for result in differing[:most]:
-        note = " [undecoded]" * result.undecoded + " [applications]" * result.spoken_for
-        print(f"{result.outcome}{note}: {Path(result.capture).name}: {result.filter}")
-        print(f"    {result.detail}")
-    if len(differing) > most:
-        print(f"... and {len(differing) - most} more")
-
-
-def _agreed(outcomes: Counter[str]) -> str:
-    total = outcomes.total()
-    return percent(outcomes["same"] + outcomes["refused by both"], total) if total else "-"
-
-
-def percent(equal: int, cells: int) -> str:
-    """A share that is never rounded up to 100."""
-    if equal == cells:
-        return "100"
-    return f"{min(equal * 100 / cells, 99.9999):.4f}"
-
-
 def print_table(results: Sequence[Comparison], differences: int) -> None:
     """Per field, then the captures that differ most."""
     cells: Counter[str] = Counter()
@@ -422,7 +363,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_table(results, options.differences)
     failed = any(result.failure for result in results)
     if options.filters:
-        asked = ask_filters(results, options.filters, options.seed, options.processes)
+        small = [Path(one.capture) for one in results if 0 < one.packets < MOST_PACKETS]
+        asked = ask_filters(small, options.filters, options.seed, options.processes)
         print_filters(asked, options.differences)
         failed = failed or not asked or any(one.outcome == "failed" for one in asked)
     if options.json:

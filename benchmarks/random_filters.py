@@ -1,4 +1,4 @@
-"""Display filters made at random from what a capture holds, and what tshark answers to them.
+"""Display filters made at random from what a capture holds, for one capture at a time.
 
 A filter is aimed at one capture: its fields are present there (or, sometimes, are not), its values
 occur there, or miss one that occurs by little. What a seed makes of a capture is always the same.
@@ -6,16 +6,10 @@ occur there, or miss one that occurs by little. What a seed makes of a capture i
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
 from pathlib import Path
@@ -26,54 +20,11 @@ from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
 from decoders.reference import rows
 from decoders.spelling import spell
 
-TSHARK_SECONDS = 120
 SAMPLED_ROWS = 5000
 SAMPLED_VALUES = 12
 
-NOISE = (
-    "!(pppoed) && !(lcp) && !(pap) && !(ipcp) && !(ipv6cp) && !(icmpv6.type == 133) && "
-    "!(icmpv6.type == 134) && !(dhcpv6) && !(udp.stream == 2) && !(udp.stream == 3) && "
-    "!(udp.stream == 4)"
-)
-FIXED = (
-    NOISE,
-    "!(icmp.code == 13)",
-    "tcp.flags.syn == 1 && tcp.flags.ack == 0",
-    "tcp.flags == 0x012",
-    "tcp.flags.reset == 1",
-    "tcp.analysis.retransmission || tcp.analysis.fast_retransmission",
-    "tcp.analysis.flags && !tcp.analysis.window_update",
-    "tcp.stream == 0",
-    "udp.stream eq 1",
-    "tcp.port in {80, 443, 8000..8100}",
-    "udp.port == 53 || dns",
-    "ip.addr == 10.0.0.0/8",
-    "!(ip.addr == 192.168.0.0/16)",
-    "ip.src != 192.168.1.1",
-    "icmp.type == 3 and icmp.code in {1, 3, 13}",
-    'icmp.type == "Echo (ping) request"',
-    "icmpv6.type in {133..137}",
-    "arp.opcode == 1",
-    "eth.dst == ff:ff:ff:ff:ff:ff",
-    "eth.addr[0:3] == 00:00:5e",
-    "ip.ttl < 5 && !igmp",
-    "ip.flags.mf == 1 || ip.frag_offset > 0",
-    "frame.len > 1000",
-    "tcp.len > 0 && !tcp.analysis.retransmission",
-    "tcp.window_size == 0 && tcp.flags.reset != 1",
-    'tcp contains "HTTP"',
-    "vlan.id || pppoes",
-    "ipv6.dst == ff02::/16",
-)
-"""The filters of a published analysis of a home router's noise, then filters of daily use."""
-
 PROTOCOL_OCTETS = ("eth", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6", "arp", "frame")
 """Protocols whose octets a filter can look into here."""
-
-SPOKEN_FOR = frozenset(
-    ["frame.protocols", "_ws.malformed", "_ws.short", "_ws.unreassembled", "data"]
-) | {name for name in FIELDS if name.startswith("_ws.expert")}
-"""Fields that dissectors of applications have a say in."""
 
 
 @dataclass
@@ -87,23 +38,6 @@ class Sample:
         for value in found:
             if len(kept) < SAMPLED_VALUES and value not in kept:
                 kept.append(value)
-
-
-@dataclass
-class FilterResult:
-    """What came of one filter. ``outcome`` is one of OUTCOMES."""
-
-    capture: str
-    filter: str
-    outcome: str
-    detail: str = ""
-    spoken_for: bool = False
-    """The filter reads a field that dissectors of applications have a say in."""
-    undecoded: bool = False
-    """Every frame that differs says itself that it is not decoded to its end."""
-
-
-OUTCOMES = ("same", "different", "refused by both", "refused here", "refused by tshark", "failed")
 
 
 def usable(name: str) -> bool:
@@ -168,7 +102,7 @@ class FilterMaker:
 
     def comparison(self, declared: Field) -> str:
         operators = ["==", "!=", "eq", "ne", "===", "!=="]
-        if _kind(declared) not in ("text", "octets", "boolean"):
+        if _kind(declared) not in ("text", "octets", "bytes", "boolean"):
             operators += ["<", "<=", ">", ">=", "gt", "le"]
         operator = self.random.choice(operators)
         quantifier = ""
@@ -293,11 +227,10 @@ class FilterMaker:
         name, at = self.random.choice(known), self.random.randrange(20)
         return self.random.choice(
             (
-                f"{name}[{at}] & {1 << self.random.randrange(8):#x}",
+                f"{name}[{at}] & {1 << self.random.randrange(8):#04x}",
                 f"{name}[{at}:2] == 00:{self.random.choice((0, 1, 6, 17, 80)):02x}",
                 f"{name}[{at}] == {self.random.choice((0, 1, 6, 17, 64, 255))}",
                 f"{name} contains {self.random.choice(('00:50', '45:00', 'ff:ff', '08:00'))}",
-                f"len({name}) > {self.random.choice((20, 28, 40, 60))}",
             )
         )
 
@@ -344,6 +277,7 @@ _MAKERS: Mapping[str, tuple[_Maker, ...]] = {
         FilterMaker.membership,
         FilterMaker.counted,
     ),
+    "bytes": (FilterMaker.presence, FilterMaker.comparison),
     "octets": (
         FilterMaker.comparison,
         FilterMaker.slice,
@@ -375,7 +309,7 @@ _KINDS: Mapping[FieldType, str] = {
     FieldType.IPV4: "address",
     FieldType.IPV6: "address",
     FieldType.ETHER: "octets",
-    FieldType.BYTES: "octets",
+    FieldType.BYTES: "bytes",
     FieldType.STRING: "text",
     FieldType.RELATIVE_TIME: "duration",
     FieldType.ABSOLUTE_TIME: "time",
@@ -415,113 +349,3 @@ def make_filters(capture: Path, count: int, seed: str) -> list[str]:
     if not maker.names:
         return []
     return [maker.filter() for _ in range(count)]
-
-
-@cache
-def tshark() -> str:
-    """Where tshark is; raises LookupError without it."""
-    found = shutil.which("tshark")
-    if found is None:
-        raise LookupError("tshark is not installed")
-    return found
-
-
-def run_tshark(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """tshark with an empty profile, in UTC. Raises LookupError without it, TimeoutExpired."""
-    with tempfile.TemporaryDirectory() as profile:
-        environment = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8", HOME=profile)
-        environment.update(WIRESHARK_CONFIG_DIR=profile, XDG_CONFIG_HOME=profile)
-        return subprocess.run(
-            [tshark(), "-n", *arguments],
-            env=environment,
-            capture_output=True,
-            timeout=TSHARK_SECONDS,
-            check=False,
-        )
-
-
-def their_frames(capture: Path, filter: str) -> set[int] | str:
-    """The frames that tshark keeps, or its refusal."""
-    done = run_tshark(["-r", str(capture), "-Y", filter, "-T", "fields", "-e", "frame.number"])
-    said = done.stderr.decode("utf-8", "replace").strip()
-    if done.returncode and not done.stdout and _REFUSED.search(said):
-        return said.partition("\n")[0]
-    return {int(line) for line in done.stdout.split()}
-
-
-_REFUSED = re.compile(r"^tshark: (?!The file|An error|.*damaged|.*cut short)", re.MULTILINE)
-
-
-class OurFrames:
-    """One capture, decoded once for all filters that are put to it."""
-
-    def __init__(self, capture: Path, filters: Sequence[str]) -> None:
-        from decoders.displayfilter import FilterError, parse
-        from decoders.table import decode
-
-        wanted = {"replicap.undecoded"}
-        for filter in filters:
-            with suppress(FilterError):
-                wanted.update(parse(filter).fields)
-        self.packets = decode(open_captures([str(capture)]), sorted(wanted)).packets
-
-    def keep(self, filter: str) -> tuple[set[int] | str, bool]:
-        """The frames that are kept, or the refusal; whether applications have a say in them."""
-        import narwhals as nw
-
-        from decoders.displayfilter import FilterError, expression, parse
-
-        try:
-            parsed = parse(filter)
-            kept = nw.from_native(self.packets).filter(expression(parsed, self.packets.columns))
-        except FilterError as error:
-            return error.message, False
-        frames = {int(number) for number in kept["frame_number"].to_list()}
-        return frames, not SPOKEN_FOR.isdisjoint(parsed.fields)
-
-    def undecoded(self) -> set[int]:
-        """Frames that say that they are not decoded to their end."""
-        said = zip(self.packets["frame_number"], self.packets["replicap_undecoded"], strict=True)
-        return {int(number) for number, text in said if text is not None}
-
-
-def judge(ours: set[int] | str, theirs: set[int] | str) -> tuple[str, str]:
-    """Outcome and, where it is not the same, what differs in words."""
-    if isinstance(ours, str) or isinstance(theirs, str):
-        if isinstance(ours, str) and isinstance(theirs, str):
-            return "refused by both", ""
-        if isinstance(ours, str):
-            return "refused here", ours
-        return "refused by tshark", str(theirs)
-    if ours == theirs:
-        return "same", ""
-    first = min(ours ^ theirs)
-    who = "here" if first in ours else "tshark"
-    return (
-        "different",
-        f"{len(ours)} frames here, {len(theirs)} tshark; first: frame {first}, kept by {who} only",
-    )
-
-
-def compare_filters(
-    capture: Path, count: int, fixed: Sequence[str], seed: str
-) -> list[FilterResult]:
-    """``count`` random filters and the ``fixed`` ones, put to one capture."""
-    from decoders.frames import CaptureError
-
-    try:
-        filters = [*fixed, *make_filters(capture, count, seed)]
-        decoded = OurFrames(capture, filters)
-        return [_one_filter(capture, filter, decoded) for filter in filters]
-    except (CaptureError, LookupError, OSError, subprocess.TimeoutExpired) as error:
-        return [FilterResult(str(capture), "", "failed", str(error))]
-
-
-def _one_filter(capture: Path, filter: str, decoded: OurFrames) -> FilterResult:
-    ours, spoken_for = decoded.keep(filter)
-    theirs = their_frames(capture, filter)
-    outcome, detail = judge(ours, theirs)
-    result = FilterResult(str(capture), filter, outcome, detail, spoken_for)
-    if outcome == "different" and isinstance(ours, set) and isinstance(theirs, set):
-        result.undecoded = ours ^ theirs <= decoded.undecoded()
-    return result

@@ -212,15 +212,12 @@ def _constant(operand: Constant) -> Cells:
     return Cells(form, (nw.lit(operand.low, dtype),), count, Extent(number, number))
 
 
-def _whole(operand: Operand, columns: Container[str]) -> Cells:
-    """The values of an operand; of a protocol the octets of its item."""
-    if isinstance(operand, FieldValue) and operand.type is FieldType.PROTOCOL:
-        return protocol_octets(operand, ITEM, columns)
-    return cells(operand, columns)
-
-
 def _slice(operand: Slice, columns: Container[str]) -> Cells:
-    values = _whole(operand.operand, columns)
+    inner = operand.operand
+    if isinstance(inner, FieldValue) and inner.type is FieldType.PROTOCOL:
+        values = protocol_octets(inner, ITEM, columns)
+    else:
+        values = cells(inner, columns)
     if values.octets is not None and values.form is not Form.OCTETS:
         return as_octets(values, operand, octets.places(operand.ranges, values.octets))
     values = as_octets(values, operand)
@@ -303,7 +300,6 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
             made = tuple(cell.abs() for cell in each)
             return Cells(Form.INTEGER, made, None, Extent(0, largest, ends.size))
         case "len":
-            first = _whole(operand.arguments[0], columns)
             made = tuple(length(cell, first) for cell in first.cells)
             return Cells(Form.INTEGER, made, None, Extent(0, 2**31))
         case "string":

@@ -241,8 +241,6 @@ class Operands:
             if type_of(argument) in function.unsupported:
                 message = f"{node.function}({label(argument)}) needs what the table does not hold"
                 self.postpone(message, node)
-        if node.function == "len" and type_of(first) is FieldType.PROTOCOL:
-            self.octets_needed(first, ITEM)
         result = function.gives or type_of(first)
         return syntax.Call(node.start, node.end, node.function, arguments, result)
 

@@ -141,6 +141,18 @@ def test_the_end_of_a_source_route_is_the_destination() -> None:
     assert OPTIONS.first("udp.stream") == [0, 0, 0, 1]
 
 
+POINTERS = Situation(
+    *(
+        ip4(ipv4(17, UDP, options=b"\x83\x0b" + bytes([pointer]) + packed(B) + packed(C) + b"\0"))
+        for pointer in (0, 4, 7, 8, 12)
+    )
+)
+
+
+def test_a_source_route_whose_pointer_lies_is_none() -> None:
+    assert POINTERS.text("ip.dst") == [[B], [C], [B], [C], [B]]
+
+
 TTLS = Situation(
     ip4(ipv4(17, UDP, ttl=4)),
     ip4(ipv4(17, UDP, ttl=5)),

@@ -106,6 +106,8 @@ REFUSED = [
     ("gre[0:2] == 00:00", "unsupported"),
     ('tcp.payload contains "GET"', "unsupported"),
     ("len(tcp) == 20", "unsupported"),
+    ("eth[12] & 0x1", "value"),
+    ("tcp[13] == 0x2", "value"),
     ("tcp == 1", "unsupported"),
     ("eth.padding[0] == 00", "unsupported"),
     ("eth.src & eth.dst", "unsupported"),
