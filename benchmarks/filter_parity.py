@@ -108,8 +108,10 @@ def run_tshark(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
 
 
 def their_frames(capture: Path, filter: str) -> set[int] | str:
-    """The frames that tshark keeps, or its refusal."""
+    """The frames that tshark keeps, or its refusal; raises ChildProcessError when it crashes."""
     done = run_tshark(["-r", str(capture), "-Y", filter, "-T", "fields", "-e", "frame.number"])
+    if done.returncode < 0:
+        raise ChildProcessError(f"{capture}: tshark ended by signal {-done.returncode}: {filter}")
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode and not done.stdout and _REFUSED.search(said):
         return said[said.index("tshark: ") :].partition("\n")[0]

@@ -112,12 +112,9 @@ class Analysis:
             return
         if segment.flags & (SYN | ACK) == SYN:
             self.syn_time = time_ns
-        elif (
-            segment.flags & (SYN | ACK) == ACK
-            and self.syn_time is not None
-            and self.first_rtt is None
-        ):
-            self.first_rtt = time_ns - self.syn_time
+        elif segment.flags & (SYN | ACK) == ACK and self.syn_time and not self.first_rtt:
+            # Zero stands for "unset" in Wireshark, of both.
+            self.first_rtt = time_ns - self.syn_time or None
 
 
 @dataclass(slots=True)

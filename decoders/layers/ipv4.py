@@ -111,6 +111,11 @@ SOURCE_ROUTES = (131, 137)
 """Loose and strict source route (RFC 791 section 3.1)."""
 
 
+def _lies(pointer: int) -> bool:
+    """Whether a source route's pointer points to no address (RFC 791 section 3.1)."""
+    return pointer < 4 or pointer % 4 != 0
+
+
 def _end_of_source_route(octets: Octets, header_length: int) -> int:
     """The last address of a source route that still goes on, else 0.
 
@@ -132,7 +137,7 @@ def _end_of_source_route(octets: Octets, header_length: int) -> int:
         if kind in SOURCE_ROUTES:
             octets.require(at + max(length, 3))
             pointer = octets.data[octets.start + at + 2]
-            if pointer < 4 or pointer % 4 or pointer > length:
+            if _lies(pointer) or pointer > length:
                 return 0
             end = octets.start + at + length
             return int.from_bytes(octets.data[end - 4 : end], "big")
@@ -161,6 +166,8 @@ def _options(context: Context, octets: Octets, header_length: int) -> None:
         if length < 2 or at + length > end:
             row.expert(WARNING, PROTOCOL, "bad option length")
             break
+        if kind in SOURCE_ROUTES and length > 2 and _lies(octets.data[at + 2]):
+            row.expert(WARNING, PROTOCOL, "a source route's pointer points to no address")
         at += length
 
 

@@ -30,7 +30,9 @@ ETHERNET = 1
 _ENTERED = frozenset((0x0800, 0x86DD, 0x8847, 0x8848, 0x0806, 0x8100))
 
 BOTTOM_OF_STACK = 0x100
-EXPLICIT_NULL_V4, EXPLICIT_NULL_V6, ROUTER_ALERT = 0, 2, 1
+EXPLICIT_NULL_V4, EXPLICIT_NULL_V6 = 0, 2
+_NO_PACKET_BELOW = frozenset((13, 14))
+"""Generic associated channel (RFC 5586) and OAM alert (RFC 3429): their label decides."""
 
 
 @register(IP_PROTOCOLS, 47)
@@ -92,7 +94,10 @@ def mpls(context: Context, octets: Octets) -> None:
     octets.require(1)
     version = octets.data[octets.start] >> 4
     try:
-        if label == EXPLICIT_NULL_V4 or version == 4:
+        if label in _NO_PACKET_BELOW:
+            row.undecoded(f"MPLS label {label} carries no packet that is entered")
+            data(context, octets)
+        elif label == EXPLICIT_NULL_V4 or version == 4:
             ETHERTYPES[0x0800](context, octets)
         elif label == EXPLICIT_NULL_V6 or version == 6:
             ETHERTYPES[0x86DD](context, octets)

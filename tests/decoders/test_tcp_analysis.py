@@ -139,6 +139,19 @@ def test_marks_of_loss() -> None:
     ]
 
 
+NO_TIME_AT_ALL = Situation(
+    a(0, "S", 10),
+    b(0, "SA", 20, 11),
+    a(0, "A", 11, 21),
+    b(5 * MS, "A", 21, 11, X),
+    a(MS, "A", 11, 121),
+)
+
+
+def test_a_round_trip_of_no_time_is_none() -> None:
+    assert NO_TIME_AT_ALL.first("tcp.analysis.initial_rtt") == [None, None, None, 5 * MS, 5 * MS]
+
+
 def test_numbers_of_the_analysis() -> None:
     assert LOSS.first("tcp.analysis.duplicate_ack_num")[13:15] == [1, 2]
     assert LOSS.first("tcp.analysis.duplicate_ack_frame")[13:15] == [13, 13]

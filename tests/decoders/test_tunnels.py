@@ -102,6 +102,15 @@ def test_what_is_behind_a_packet_under_mpls_is_padding() -> None:
     assert TRAILED.first("eth.fcs") == [int.from_bytes(b"tail", "big")]
 
 
+def test_a_label_that_carries_no_packet_is_said() -> None:
+    found = Situation(*(eth(0x8847, label(nth, bottom=True) + INNER) for nth in (14, 100)))
+    assert found.stacks() == ["eth:ethertype:mpls:data", "eth:ethertype:mpls:ip:udp:data"]
+    assert found.text("replicap.undecoded") == [
+        ["MPLS label 14 carries no packet that is entered"],
+        [],
+    ]
+
+
 def test_an_outer_length_cuts_the_inner_packet() -> None:
     (row,) = decoded(ip4(ipv4(4, INNER, length=20 + 24)))
     assert row.own["udp.srcport"] == [1111] or "udp.srcport" not in row.own
