@@ -89,6 +89,9 @@ def ethertype(context: Context, octets: Octets, kind: int, trailer: Trailer | No
     if layer is None:
         if kind in _ENTERED_BY_WIRESHARK:
             row.undecoded(f"{_ENTERED_BY_WIRESHARK[kind]} is not entered")
+        if not octets.claimed:
+            # A dissector that finds nothing to do is taken off the list (semantics 1.1).
+            row.protocols.pop()
         data(context, octets)
         return
     try:

@@ -273,3 +273,10 @@ def test_any_octets_give_one_row(link: int, data: bytes, wire: int) -> None:
 def test_any_octets_behind_any_type_give_one_row(kind: int, data: bytes) -> None:
     (row,) = decoded(eth(kind, data, dst=MAC_B))
     assert row.own["eth.dst"] == [MAC_B]
+
+
+NOTHING_BEHIND = Situation(eth(0xFBB7, b""), eth(0xFBB7, b"?"))
+
+
+def test_an_unknown_type_with_nothing_behind_is_not_looked_into() -> None:
+    assert NOTHING_BEHIND.stacks() == ["eth", "eth:ethertype:data"]
