@@ -7,10 +7,14 @@ than :data:`MOST_WAITING`, the datagram that waits longest is given up.
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 MOST_WAITING = 64 * 1024 * 1024
-"""Octets of incomplete datagrams that are kept."""
+"""Octets of incomplete datagrams that are kept, each fragment with FRAGMENT_COST."""
+
+FRAGMENT_COST = 256
+"""Octets of memory that a fragment takes besides its own."""
 
 LARGEST_DATAGRAM = 65_535 + 8
 
@@ -34,49 +38,57 @@ class Datagram(NamedTuple):
     """Two fragments contradict each other about the same octets."""
 
 
+class _Waiting:
+    """One incomplete datagram; what is known of it is kept up with each fragment."""
+
+    __slots__ = ("cost", "parts", "pending", "reach", "total")
+
+    def __init__(self) -> None:
+        self.parts: list[Fragment] = []
+        self.total: int | None = None
+        """Octets of the payload, known once a fragment without "more" is there."""
+        self.reach = 0
+        """Octets from the start without a gap."""
+        self.pending: list[tuple[int, int]] = []
+        """Heap of (offset, end) behind the gap."""
+        self.cost = 0
+
+    def add(self, part: Fragment) -> None:
+        end = part.offset + len(part.data)
+        self.parts.append(part)
+        self.cost += len(part.data) + FRAGMENT_COST
+        if self.total is None and not part.more:
+            self.total = end
+        heappush(self.pending, (part.offset, end))
+        while self.pending and self.pending[0][0] <= self.reach:
+            self.reach = max(self.reach, heappop(self.pending)[1])
+
+
 class Reassembly:
     """The datagrams that are still incomplete, by key."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[object, ...], list[Fragment]] = {}
-        self._octets = 0
+        self._waiting: dict[tuple[object, ...], _Waiting] = {}
+        self._cost = 0
         self.given_up = 0
         """Incomplete datagrams dropped to bound memory."""
 
     def add(self, key: tuple[object, ...], fragment: Fragment) -> Datagram | None:
         """The datagram, when this fragment completes it."""
-        parts = self._waiting.setdefault(key, [])
-        parts.append(fragment)
-        self._octets += len(fragment.data)
-        total = _total(parts)
-        if total is not None and _covered(parts) >= total:
+        waiting = self._waiting.setdefault(key, _Waiting())
+        self._cost -= waiting.cost
+        waiting.add(fragment)
+        self._cost += waiting.cost
+        if waiting.total is not None and waiting.reach >= waiting.total:
             self._forget(key)
-            return _join(parts, total)
-        if self._octets > MOST_WAITING:
+            return _join(waiting.parts, waiting.total)
+        if self._cost > MOST_WAITING:
             self._forget(next(iter(self._waiting)))
             self.given_up += 1
         return None
 
     def _forget(self, key: tuple[object, ...]) -> None:
-        self._octets -= sum(len(part.data) for part in self._waiting.pop(key))
-
-
-def _total(parts: list[Fragment]) -> int | None:
-    """Octets of the payload, known once a fragment without "more" is there."""
-    for part in parts:
-        if not part.more:
-            return part.offset + len(part.data)
-    return None
-
-
-def _covered(parts: list[Fragment]) -> int:
-    """Octets from the start without a gap."""
-    reach = 0
-    for part in sorted(parts, key=lambda part: part.offset):
-        if part.offset > reach:
-            break
-        reach = max(reach, part.offset + len(part.data))
-    return reach
+        self._cost -= self._waiting.pop(key).cost
 
 
 def _join(parts: list[Fragment], total: int) -> Datagram:

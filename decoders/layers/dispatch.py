@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from decoders.octets import Octets
-from decoders.reassembly import Reassembly
+from decoders.reassembly import Datagram, Fragment, Reassembly
 from decoders.row import Row
 
 
@@ -22,6 +22,14 @@ class Context:
         self.datagrams = datagrams
         self.fcs_octets = fcs_octets
         self.depth = 0
+
+    def reassemble(self, key: tuple[object, ...], fragment: Fragment) -> Datagram | None:
+        """The datagram that a fragment completes; says so when others were given up for memory."""
+        before = self.datagrams.given_up
+        datagram = self.datagrams.add(key, fragment)
+        if self.datagrams.given_up > before:
+            self.row.undecoded("an incomplete datagram was given up to bound memory")
+        return datagram
 
 
 Layer = Callable[[Context, Octets], None]

@@ -218,7 +218,7 @@ def _fragment(
         vlan = row.first_vlan if any(map(is_private, ends)) else 0
         key = (4, *ends, identification, protocol, vlan)
         part = Fragment(row.number, at, more, rest.bytes())
-        datagram = context.datagrams.add(key, part)
+        datagram = context.reassemble(key, part)
         if datagram is None:
             data(context, rest)
             return

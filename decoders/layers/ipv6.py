@@ -168,7 +168,7 @@ def _fragment(context: Context, octets: Octets) -> None:
         return
     key = (6, row.src, row.dst, identification)
     part = Fragment(row.number, offset * 8, more, rest.bytes())
-    datagram = context.datagrams.add(key, part)
+    datagram = context.reassemble(key, part)
     if datagram is None:
         data(context, rest)
         return

@@ -10,7 +10,7 @@ from decoders.fields import FIELDS
 from decoders.layers.application import tcp_payload, udp_payload
 from decoders.layers.dispatch import IP_PROTOCOLS, Context, Layer, register
 from decoders.layers.ipv4 import UNVERIFIED
-from decoders.octets import Octets, Short
+from decoders.octets import Octets
 from decoders.row import (
     CHAT,
     CHECKSUM,
@@ -315,4 +315,4 @@ for _number, _protocol, _title, _needed in (
 ):
     register(IP_PROTOCOLS, _number)(_recognised(_protocol, _title, _needed))
 
-__all__ = ["FLAG_LETTERS", "Short", "flags_text", "tcp", "udp", "udp_lite"]
+__all__ = ["FLAG_LETTERS", "flags_text", "tcp", "udp", "udp_lite"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from itertools import pairwise
 
 import pytest
@@ -207,7 +208,7 @@ def test_a_contradiction_is_said() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reassembly, "MOST_WAITING", 1000)
+    monkeypatch.setattr(reassembly, "MOST_WAITING", 10 * (100 + reassembly.FRAGMENT_COST))
     waiting = Reassembly()
     for key in range(100):
         assert waiting.add((key,), Fragment(key, 8, True, b"x" * 100)) is None
@@ -221,5 +222,17 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_tiny_fragments_take_bounded_time_and_memory() -> None:
     waiting = Reassembly()
-    for nth in range(3000):
+    assert waiting.add(("one",), Fragment(0, 800, False, b"x" * 8)) is None
+    start = time.process_time()
+    for nth in range(60_000):
         assert waiting.add(("one",), Fragment(nth, 8, True, b"x" * 8)) is None
+    # Looking at all fragments again for each new one would take minutes.
+    assert time.process_time() - start < 5
+
+
+def test_a_datagram_that_was_given_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reassembly, "MOST_WAITING", 300)
+    first, second = (ip4(ipv4(17, bytes(16), flags=1, ident=number)) for number in (1, 2))
+    rows = Situation(first, second).rows
+    said = [row.own.get("replicap.undecoded") for row in rows]
+    assert said == [None, ["an incomplete datagram was given up to bound memory"]]
