@@ -57,6 +57,7 @@ class Flow:
     """What the analysis remembers of one direction."""
 
     __slots__ = (
+        "cleaned",
         "dup",
         "lastack",
         "lastack_time",
@@ -70,6 +71,7 @@ class Flow:
         "push_octets",
         "scale",
         "sent_fin",
+        "span",
         "unacked",
         "valid_in_flight",
         "window",
@@ -93,6 +95,10 @@ class Flow:
         self.push_octets = 0
         self.push_ended = False
         self.sent_fin = False
+        self.span: tuple[int, int, int, int] | None = None
+        """Base, entries, first and last number of ``unacked``; None: to be counted anew."""
+        self.cleaned = (0, 0)
+        """ACK that ``unacked`` was last cleaned by, and the entries that it left."""
 
 
 class Analysis:
@@ -309,6 +315,10 @@ def _acknowledge(segment: Segment, found: Found, backward: Flow, now: int) -> No
     """Rule 16: drop what this packet acknowledges."""
     kept: list[list[int]] = []
     ack = segment.ack
+    if backward.cleaned == (ack, len(backward.unacked)):
+        # The same ACK again, and nothing was sent since: it drops nothing.
+        backward.valid_in_flight = backward.valid_in_flight or bool(segment.flags & ACK)
+        return
     for entry in reversed(backward.unacked):
         frame, seq, end, time = entry
         if ack == end:
@@ -322,14 +332,32 @@ def _acknowledge(segment: Segment, found: Found, backward: Flow, now: int) -> No
         backward.valid_in_flight = True
     kept.reverse()
     backward.unacked = kept
+    backward.span = None
+    backward.cleaned = (ack, len(kept))
+
+
+def _span(forward: Flow, base: int) -> tuple[int, int]:
+    """First and last relative number of what is not acknowledged.
+
+    Of a flow that nobody acknowledges only the newest entry is looked at.
+    """
+    entries, known = forward.unacked, forward.span
+    if known is not None and known[0] == base and len(entries) - known[1] in (0, 1):
+        fresh, first, last = entries[known[1] :], known[2], known[3]
+    else:
+        fresh, first, last = entries, MODULUS, 0
+    for _, seq, end, _ in fresh:
+        first = min(first, (seq - base) % MODULUS)
+        last = max(last, (end - base) % MODULUS)
+    forward.span = (base, len(entries), first, last)
+    return first, last
 
 
 def _in_flight(segment: Segment, found: Found, forward: Flow, base: int) -> None:
     """Octets sent and not acknowledged, and octets since the last PSH."""
     if not segment.length or not forward.unacked or not forward.valid_in_flight:
         return
-    first = min((entry[1] - base) % MODULUS for entry in forward.unacked)
-    last = max((entry[2] - base) % MODULUS for entry in forward.unacked)
+    first, last = _span(forward, base)
     in_flight = last - first - (1 if segment.flags & (SYN | FIN) else 0)
     if not 0 < in_flight < LARGEST_IN_FLIGHT:
         return
