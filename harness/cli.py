@@ -10,6 +10,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -102,17 +103,8 @@ def _perform(command: str, arguments: argparse.Namespace) -> int:
     from harness.report.output import OutputError
 
     try:
-        if command == "verify":
-            from harness.commands import verify
-
-            return verify.run(arguments)
-        if command == "fields":
-            from harness.commands import fields
-
-            return fields.run(arguments)
-        from harness.commands import decode
-
-        return decode.run(arguments)
+        status: int = import_module(f"harness.commands.{command}").run(arguments)
+        return status
     except CaptureError as error:
         say_error(error)
         return 3
