@@ -1,0 +1,1 @@
+"""Many frames -> columns: numba kernels, the decoder for large captures."""
