@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 MAX_NODES = 100_000
 MAX_NUMBER = 100
 """Characters of a number, and the largest power of ten in it."""
@@ -236,7 +237,7 @@ class _Builder:
         if event.tag not in (None, "!", _CORE + ("map" if mapping else "seq")):
             self.flaw(*place, _tag_message(event.tag))
         if len(self.open) >= MAX_DEPTH:
-            raise _FatalFlaw(*place, f"nested deeper than {MAX_DEPTH} levels")
+            raise _FatalFlaw(*place, _TOO_DEEP)
         self.open.append(_Open(Node(*place, {} if mapping else []), event.anchor))
 
     def add(self, node: Node, anchor: str | None) -> None:
@@ -284,7 +285,7 @@ class _Builder:
             raise _FatalFlaw(*place, f"the alias *{anchor} names nothing before it")
         node = self.anchors[anchor]
         if len(self.open) + node.height - 1 > MAX_DEPTH:
-            raise _FatalFlaw(*place, f"nested deeper than {MAX_DEPTH} levels")
+            raise _FatalFlaw(*place, _TOO_DEEP)
         return node
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
@@ -323,6 +324,8 @@ class _Builder:
             tab = indent.index("\t") + 1 if "\t" in indent else column
             return _FatalFlaw(line, tab, "a tab; YAML is indented with spaces only")
         problem = " ".join((error.problem or "unreadable").split())
+        if problem == "exceeded maximum nesting depth":  # libyaml has a bound of its own
+            return _FatalFlaw(line, column, _TOO_DEEP)
         if problem == "mapping values are not allowed in this context":
             problem += " (a text with ': ' in it must stand in quotes)"
         return _FatalFlaw(line, column, f"not YAML: {problem}")
