@@ -19,6 +19,17 @@ HEADER_OCTETS = 24
 
 _RECORD_OCTETS = 16
 _MODIFIED_OCTETS = 24
+_NOKIA_OCTETS = 20
+_OLD_MODIFIED_OCTETS = 28
+_LAYOUTS = {
+    "pcap": (_RECORD_OCTETS, _MODIFIED_OCTETS, _NOKIA_OCTETS),
+    "pcap-modified": (_MODIFIED_OCTETS, _OLD_MODIFIED_OCTETS),
+}
+"""Record headers that files with one magic have been written with, the likeliest first."""
+_RECORDS_TRIED = 3
+_NEVER = 99
+_LARGEST_BELIEVED = 128 * 1024 * 1024
+"""Octets on the wire of a frame that a guess believes."""
 _FCS_PRESENT = 0x0400_0000
 _RESERVED = 0x03FF_0000
 _new_frame = partial(tuple.__new__, Frame)
@@ -41,6 +52,8 @@ class Header(NamedTuple):
 
     kind: Kind
     interface: Interface
+    snap_length: int
+    """Octets that no frame exceeds, as the file says."""
     swap: int
     """Whether a record gives its two lengths in the other order: 0 never, 1 when the captured
     length is the larger one (version 2.3), 2 always (before 2.3, and 543)."""
@@ -104,14 +117,72 @@ def header_of(kind: Kind, head: bytes) -> Header:
     if len(head) < HEADER_OCTETS:
         found = f"the end of the file after {len(head)} octets"
         raise Broken(found, f"a pcap header of {HEADER_OCTETS} octets", 0)
-    major, minor, link = Struct(kind.order + "4xHH12xI").unpack_from(head)
+    major, minor, snap, link = Struct(kind.order + "4xHH8xII").unpack_from(head)
     if major not in (2, 543):
         raise Broken(f"pcap version {major}.{minor}", "version 2 or 543", 4)
     if link & _RESERVED:
         raise Broken(f"reserved bits in the link type 0x{link:08x}", "them to be zero", 20)
     fcs = (link >> 28) * 2 if link & _FCS_PRESENT else None
     swap = 2 if major == 543 or minor < 3 else int(minor == 3)
-    return Header(kind, Interface(link & 0xFFFF, fcs_octets=fcs), swap)
+    return Header(kind, Interface(link & 0xFFFF, fcs_octets=fcs), snap, swap)
+
+
+def layout_of(header: Header, head: bytes) -> Header:
+    """The header, with the size of record headers that suits the first records of the file best.
+
+    ``head`` is the file from its start, :data:`LAYOUT_OCTETS` of it or all. Some programs wrote
+    larger record headers under the usual magics. As Wireshark does, each size is tried on three
+    records, and the first of those with the fewest improbable values is taken. Unlike there, a
+    size that ends in a cut record is never taken for another: the frames of a file that was cut
+    are those of the whole file.
+    """
+    usual, *others = _LAYOUTS.get(header.kind.format, (header.kind.record_octets,))
+    doubts = {size: _doubt(header, head, size, when_cut=_NEVER) for size in others}
+    doubts = {usual: looks_odd(header, head)} | doubts
+    best = min(doubts, key=lambda size: doubts[size])
+    return header._replace(kind=header.kind._replace(record_octets=best))
+
+
+def looks_odd(header: Header, head: bytes) -> int:
+    """How much of the first records looks wrong with record headers of the usual size."""
+    return _doubt(header, head, header.kind.record_octets, when_cut=0)
+
+
+LAYOUT_OCTETS = HEADER_OCTETS + _RECORDS_TRIED * (MAX_CAPLEN + _OLD_MODIFIED_OCTETS)
+"""Octets of a file that are enough to tell how large its record headers are."""
+
+
+def _doubt(header: Header, head: bytes, record_octets: int, *, when_cut: int) -> int:
+    """How much of the first record that looks wrong does so, when headers are that large."""
+    fields = Struct(header.kind.order + "IIII")
+    position = HEADER_OCTETS
+    for _ in range(_RECORDS_TRIED):
+        if position == len(head):
+            return 0
+        if position + record_octets > len(head):
+            return when_cut
+        _, fraction, caplen, wire = fields.unpack_from(head, position)
+        caplen, wire = _lengths(header, caplen, wire)
+        improbable = (
+            fraction >= 1_000_000,
+            caplen > MAX_CAPLEN,
+            wire > _LARGEST_BELIEVED,
+            caplen > header.snap_length,
+            caplen > wire,
+        )
+        if any(improbable):
+            return sum(improbable)
+        position += record_octets + caplen
+        if position > len(head):
+            return when_cut
+    return 0
+
+
+def _lengths(header: Header, caplen: int, wire: int) -> tuple[int, int]:
+    """Captured length and length on the wire, of which old versions have the order reversed."""
+    if header.swap and (header.swap == 2 or caplen > wire):
+        return wire, caplen
+    return caplen, wire
 
 
 def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
@@ -126,6 +197,10 @@ def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
     if kind is None:
         raise Broken("no pcap magic", "a pcap header", 0)
     header = header_of(kind, window.buffer[:HEADER_OCTETS])
+    if looks_odd(header, window.buffer[:LAYOUT_OCTETS]):
+        while len(window.buffer) < LAYOUT_OCTETS and window.advance(0):
+            pass
+        header = layout_of(header, window.buffer[:LAYOUT_OCTETS])
     position, number = HEADER_OCTETS, 0
     while True:
         frames, position, oversized = _scan(header, window.buffer, position, number)

@@ -201,3 +201,34 @@ def test_blocks_are_asked_for_only_when_needed() -> None:
     batches = pcap.batches(blocks())
     assert len(next(batches)) == 1
     assert asked == [0]
+
+
+@pytest.mark.parametrize(
+    ("magic", "extra"), [(US, b"\x01\0\0\0\x08\0\0\0"), (US, b"\x5a" * 4), (MODIFIED, b"\x5a" * 4)]
+)
+def test_larger_record_headers_under_the_usual_magic(magic: int, extra: bytes) -> None:
+    # As tcpdump of Red Hat 6.1, Nokia and SuSE 6.3 wrote them; the header says nothing of it.
+    record = pcap_record(7, 5, b"\xa5" * 9, modified=magic == MODIFIED)
+    odd = record[:-9] + extra + record[-9:]
+    frames, broken = read(pcap_header(magic) + odd * 4)
+    assert [frame.data for frame in frames] == [b"\xa5" * 9] * 4
+    assert broken is None
+
+
+def test_a_file_that_is_only_cut_keeps_the_usual_record_headers() -> None:
+    # Eight octets of a second record: read with larger headers the file would be whole.
+    record = pcap_record(7, 5, b"\xa5" * 9)
+    frames, broken = read(pcap_header(US) + record + record[:8])
+    assert [frame.data for frame in frames] == [b"\xa5" * 9]
+    assert broken is not None
+
+
+def test_one_odd_record_does_not_change_the_layout_of_the_others() -> None:
+    # A fraction beyond a second: the other sizes fit even less.
+    odd = pcap_record(7, 1_500_000, b"\xa5" * 9)
+    frames, broken = read(pcap_header(US) + odd + pcap_record(8, 5, b"\xb6" * 9))
+    assert [(frame.time_ns, len(frame.data)) for frame in frames] == [
+        (8_500_000_000, 9),
+        (8_000_005_000, 9),
+    ]
+    assert broken is None
