@@ -8,6 +8,9 @@ import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
+WITHOUT_CAPTURE = Path("expectations/internets-noise.yaml")
+"""Pins no capture: the one it is about is not ours to name."""
+
 nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
@@ -28,8 +31,8 @@ def verify(session: nox.Session) -> None:
     if session.posargs:
         session.run("replicap", "verify", *session.posargs)
         return
-    files = sorted(str(path) for path in Path("expectations").glob("*.yaml"))
-    every = [argument for path in files for argument in ("-e", path)]
+    files = sorted(set(Path("expectations").glob("*.yaml")) - {WITHOUT_CAPTURE})
+    every = [argument for path in files for argument in ("-e", str(path))]
     session.run("replicap", "verify", *every, success_codes=[0, 1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
@@ -18,6 +19,7 @@ from harness.measuring import (
     Headers,
     Measure,
     Measured,
+    MeasureError,
     NumberField,
     Plan,
     Row,
@@ -306,6 +308,34 @@ class GroupSizes(Grouped):
             label = next((one.label for one in self.bins if one.holds(size)), OTHER)
             table[label] = table.get(label, 0) + int(groups)
         return table
+
+
+def _one_bin(raw: object) -> Bin:
+    return raw if isinstance(raw, Bin) else _bin(raw)
+
+
+class GroupShare(Grouped):
+    """Which part of the groups has a size in one range, from 0 to 1, exact.
+
+    Raises MeasureError when there is no group.
+    """
+
+    name: ClassVar[str] = "group_share"
+    sizes: Annotated[Bin, PlainValidator(_one_bin), WithJsonSchema({"type": ["string", "integer"]})]
+
+    def plan(self, view: View) -> Plan:
+        import narwhals as nw
+
+        sizes = self.groups(view).group_by("count").agg(nw.len().alias("groups"))
+
+        def finish(found: Sequence[Sequence[Row]]) -> Measured:
+            every = sum(int(groups) for _, groups in found[0])
+            if not every:
+                raise MeasureError(f"no packet in the view has {' and '.join(self.by)}: no group")
+            held = sum(int(groups) for size, groups in found[0] if self.sizes.holds(size))
+            return Measured(Shape.NUMBER, Fraction(held, every), note=self.note(found))
+
+        return Plan(self.group_queries(view, sizes), finish)
 
 
 class Largest(Grouped):

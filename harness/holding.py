@@ -119,7 +119,9 @@ def _groups_plan(names: Sequence[str], groups: LazyFrame, wrong: nw.Expr, what: 
 class EveryGroup(Holding):
     """Groups of which not some, not all, or not none of the packets match a filter.
 
-    A packet belongs to a group when the group's field has its value in one of the headers.
+    A packet belongs to a group when the group's field has its value in one of the headers. With
+    ``largest`` only the groups with the most packets are looked at, as many as it says, and those
+    that have as many packets as the last of them.
     """
 
     name: ClassVar[str] = "every_group"
@@ -129,6 +131,7 @@ class EveryGroup(Holding):
     some: DisplayFilter | None = None
     all: DisplayFilter | None = None
     none: DisplayFilter | None = None
+    largest: Annotated[int | None, Parameter(ge=1, le=10_000, strict=True)] = None
     headers: Headers = Headers.OWN
 
     @model_validator(mode="after")
@@ -161,10 +164,16 @@ class EveryGroup(Holding):
 
         [(quantifier, text)] = self._given().items()
         matches = nw.when(view.compile(text)).then(nw.lit(1)).otherwise(nw.lit(0))
-        rows = values(view, self.by, self.headers, extra={"matches": matches})
+        extra = {"matches": matches, "number": nw.col("frame_number")}
+        rows = values(view, self.by, self.headers, extra=extra)
         groups = rows.group_by(key_names(len(self.by))).agg(
-            nw.col("matches").max().alias("most"), nw.col("matches").min().alias("least")
+            nw.col("matches").max().alias("most"),
+            nw.col("matches").min().alias("least"),
+            nw.col("number").n_unique().alias("packets"),
         )
+        if self.largest is not None:
+            place = nw.col("packets").rank("min", descending=True)
+            groups = groups.filter(place <= self.largest)
         wrong = {
             "some": nw.col("most") == 0,
             "all": nw.col("least") == 0,

@@ -15,7 +15,7 @@ from pydantic import Field as Parameter
 from pydantic import PlainValidator, ValidationError, WithJsonSchema, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from harness.counting import Distinct, GroupSizes, Largest, Packets, Streams, Sum, Table
+from harness.counting import Distinct, GroupShare, GroupSizes, Largest, Packets, Streams, Sum, Table
 from harness.holding import Contains, Every, EveryGroup, NeverAfter, No
 from harness.measuring import (
     Measure,
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _SIMPLE: tuple[type[Measure], ...] = (
-    *(Packets, Sum, Distinct, Streams, Table, GroupSizes, Largest),
+    *(Packets, Sum, Distinct, Streams, Table, GroupSizes, GroupShare, Largest),
     *(First, Last, DurationMeasure, Rate, Spread, Intervals),
     *(Every, No, EveryGroup, Contains, NeverAfter),
 )
@@ -113,6 +113,11 @@ def _error(place: tuple[str, ...], message: str, found: object) -> ValidationErr
     )
 
 
+InnerMeasure = Annotated[
+    Measure, PlainValidator(measure_from), WithJsonSchema({"type": ["string", "object"]})
+]
+
+
 class Difference(Measure):
     """A measure in one stage minus the same measure in another, whatever the claim's own stage.
 
@@ -124,9 +129,7 @@ class Difference(Measure):
     stage_pair: Annotated[
         tuple[str, str], Parameter(alias="stages", description="[from, to]: from minus to")
     ]
-    measure: Annotated[
-        Measure, PlainValidator(measure_from), WithJsonSchema({"type": ["string", "object"]})
-    ] = Packets()
+    measure: InnerMeasure = Packets()
 
     @field_validator("stage_pair")
     @classmethod
@@ -176,13 +179,61 @@ class Difference(Measure):
         return Plan((*left.queries, *right.queries), finish)
 
 
+class Total(Measure):
+    """The sum of several measures of one view: 1120 TCP ports and 47 UDP ports are 1167 ports.
+
+    The value of each must be a number.
+    """
+
+    name: ClassVar[str] = "total"
+    main: ClassVar[str] = "of"
+    of: Annotated[tuple[InnerMeasure, ...], Parameter(min_length=2, max_length=20)]
+
+    @field_validator("of")
+    @classmethod
+    def _numbers(cls, measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        for measure in measures:
+            if measure.shape is not Shape.NUMBER or measure.stages() or isinstance(measure, Total):
+                raise ValueError(
+                    f"expected measures whose value is a number, found {measure.name!r}"
+                )
+        units = {measure.result_unit() for measure in measures}
+        if len(units) != 1:
+            raise ValueError("expected measures of one unit")
+        return measures
+
+    def result_unit(self) -> str:
+        return self.of[0].result_unit()
+
+    def fields(self) -> set[str]:
+        return set().union(*(measure.fields() for measure in self.of))
+
+    def filters(self) -> list[str]:
+        return [text for measure in self.of for text in measure.filters()]
+
+    def witness(self) -> str:
+        parts = [measure.witness() for measure in self.of]
+        return " || ".join(f"({part})" for part in parts) if all(parts) else ""
+
+    def plan(self, view: View) -> Plan:
+        plans = [measure.plan(view) for measure in self.of]
+
+        def finish(found: Sequence[Sequence[Row]]) -> Measured:
+            rest = iter(found)
+            parts = [plan.finish([next(rest) for _ in plan.queries]) for plan in plans]
+            notes = "; ".join(part.note for part in parts if part.note)
+            return Measured(Shape.NUMBER, sum(map(_exact, parts), Fraction(0)), note=notes)
+
+        return Plan(tuple(query for plan in plans for query in plan.queries), finish)
+
+
 def _exact(measured: Measured) -> Fraction:
     if not isinstance(measured.value, int | Fraction):
-        raise MeasureError("a difference needs numbers")
+        raise MeasureError("a difference or a total needs numbers")
     return Fraction(measured.value)
 
 
-_REGISTRY[Difference.name] = Difference
+_REGISTRY |= {Difference.name: Difference, Total.name: Total}
 
 MEASURES: Mapping[str, type[Measure]] = _REGISTRY
 """Every measure by its name in expectation files."""

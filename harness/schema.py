@@ -82,6 +82,8 @@ def _measures(measures: Mapping[str, Any], definitions: Schema) -> Schema:
         properties = parameters.get("properties", {})
         if name == "difference":
             properties["measure"] = {"allOf": [_MEASURE]}
+        if name == "total":
+            properties["of"]["items"] = _MEASURE
         if not parameters.get("required"):
             alone.append({"const": name, "description": description})
         values = [parameters]

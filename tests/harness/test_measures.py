@@ -67,9 +67,17 @@ NOTHING = SCAN.filter(pl.lit(False))
         ({"distinct": "ip.addr"}, 4),
         ({"streams": "tcp"}, 3),
         ({"streams": "udp"}, 1),
+        ({"total": [{"distinct": "tcp.dstport"}, {"streams": "udp"}]}, 3),
+        ({"total": ["packets", {"sum": "frame.len"}]}, 1315),
+        ({"group_share": {"by": "ip.src", "sizes": 1}}, Fraction(3, 4)),
+        ({"group_share": {"by": "ip.src", "sizes": "2-"}}, Fraction(1, 4)),
+        (
+            {"group_share": {"by": "ip.dst", "sizes": 2, "count": {"distinct": "tcp.dstport"}}},
+            1,
+        ),
     ],
 )
-def test_numbers(notation: object, value: int) -> None:
+def test_numbers(notation: object, value: int | Fraction) -> None:
     assert measured(notation, SCAN).value == value
 
 
@@ -341,6 +349,12 @@ FILTERS = {
             ["10.0.0.1", "192.0.2.1", "192.0.2.2"],
         ),
         ({"every_group": {"by": "ip.dst", "none": "telnet"}}, 1, ["10.0.0.1"]),
+        ({"every_group": {"by": "ip.src", "all": "telnet", "largest": 1}}, 0, []),
+        (
+            {"every_group": {"by": "ip.src", "all": "telnet", "largest": 2}},
+            3,
+            ["10.0.0.1", "192.0.2.2", "192.0.2.9"],
+        ),
         (
             {"never_after": {"by": "ip.dst", "after": "telnet", "never": "late"}},
             1,
@@ -394,6 +408,17 @@ def test_every_group_needs_a_group() -> None:
     assert found.vacuous == "no packet in the view has ip.src, nothing to hold for"
 
 
+def test_there_is_no_share_of_no_group() -> None:
+    with pytest.raises(MeasureError, match=r"has tcp\.dstport: no group"):
+        measured({"group_share": {"by": "tcp.dstport", "sizes": 1}}, NOTHING)
+
+
+def test_a_total_says_which_frames_count_and_reads_what_its_parts_read() -> None:
+    total = measure_from({"total": [{"distinct": "tcp.dstport"}, {"distinct": "udp.stream"}]})
+    assert total.fields() == {"tcp.dstport", "udp.stream"}
+    assert total.witness() == "(tcp.dstport) || (udp.stream)"
+
+
 def test_difference() -> None:
     left, right = view(SCAN), view(SCAN.head(3))
     both = View(left.frame, left.columns, left.compile, {"all": left, "three": right}.__getitem__)
@@ -442,6 +467,15 @@ def test_difference() -> None:
             {"difference": {"stages": ["a", "b"], "measure": {"table": "ip.src"}}},
             ("difference", "measure"),
             "a number",
+        ),
+        ({"total": ["packets"]}, ("total",), "at least 2"),
+        ({"total": ["packets", {"table": "ip.src"}]}, ("total",), "value is a number"),
+        ({"total": ["packets", "duration"]}, ("total",), "of one unit"),
+        ({"group_share": {"by": "ip.src", "sizes": "2-1"}}, ("group_share", "sizes"), "smaller"),
+        (
+            {"every_group": {"by": "ip.src", "all": "tcp", "largest": 0}},
+            ("every_group", "largest"),
+            "greater",
         ),
         ({}, (), "one measure"),
         (7, (), "one measure"),
