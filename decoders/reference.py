@@ -38,6 +38,16 @@ class Decoder:
 
     def row(self, frame: Frame) -> Row:
         """The fields of the next frame."""
+        row = self.dissect(frame)
+        self._conversations.annotate(row)
+        if row.protocols:
+            row.put("frame.protocols", ":".join(row.protocols))
+        if self._classifier is not None:
+            self._classifier.annotate(row)
+        return row
+
+    def dissect(self, frame: Frame) -> Row:
+        """What the next frame says by itself and by its fragments: no conversations, no class."""
         row = Row(frame.number, frame.time_ns, self._wanted)
         octets = self._frame_fields(row, frame)
         context = Context(row, self._datagrams, frame.interface.fcs_octets)
@@ -46,11 +56,6 @@ class Decoder:
         except OutOfOctets as error:
             row.unquote(False)
             row.ran_out(error)
-        self._conversations.annotate(row)
-        if row.protocols:
-            row.put("frame.protocols", ":".join(row.protocols))
-        if self._classifier is not None:
-            self._classifier.annotate(row)
         return row
 
     def _frame_fields(self, row: Row, frame: Frame) -> Octets:

@@ -1,0 +1,62 @@
+"""How kernels are compiled: without the GIL, and kept on disk.
+
+Numba keeps a compiled function as long as the function's own file does not change. A kernel also
+depends on other files: the functions that it calls and the registry of fields, whose positions
+are compiled in. So the folder it is kept in is named after all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_HERE = Path(__file__).parent
+_DEPENDENCIES = (_HERE.parent / "fields.py", _HERE.parent / "ports.py")
+
+
+@cache
+def _folder() -> str:
+    """Where compiled kernels of these sources are kept; empty: where numba puts them."""
+    digest = hashlib.sha256()
+    for path in (*sorted(_HERE.rglob("*.py")), *_DEPENDENCIES):
+        digest.update(path.read_bytes())
+    name = f"replicap-{digest.hexdigest()[:16]}"
+    if numba.config.CACHE_DIR:
+        return os.path.join(numba.config.CACHE_DIR, name)
+    beside = _HERE / "__pycache__"
+    try:
+        beside.mkdir(exist_ok=True)
+    except OSError:
+        return ""
+    return str(beside / name) if os.access(beside, os.W_OK) else ""
+
+
+def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
+    def compile_it(function: Kernel) -> Kernel:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = _folder() or before
+        try:
+            compiled: Kernel = numba.njit(nogil=True, cache=True, **options)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+        return compiled
+
+    return compile_it
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile a function, and keep it."""
+    return _compiled()(function)
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile a function into its callers."""
+    return _compiled(forceinline=True)(function)

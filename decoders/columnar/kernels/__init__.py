@@ -1,0 +1,1 @@
+"""Kernels: octets -> cells. They share names and numbers with the reference decoder, no logic."""
