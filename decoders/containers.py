@@ -41,7 +41,7 @@ _HEADER_OCTETS = 28
 _EXPECTED = "a pcap or pcapng magic"
 
 
-class _File:
+class CaptureFile:
     """One capture file: checked once when it is made, read anew for every iteration."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -52,6 +52,10 @@ class _File:
 
     def _open(self) -> Stream:
         return open_stream(self.place)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The octets of the capture, without wrappings, in blocks; raises Broken at their end."""
+        return self._open().blocks
 
     def _check(self) -> str:
         """Name of the format; raises CaptureError when the file header cannot be read."""
@@ -103,11 +107,16 @@ class Capture:
         damage: None until an iteration ran into it; then the first damage.
     """
 
-    def __init__(self, files: Sequence[_File]) -> None:
+    def __init__(self, files: Sequence[CaptureFile]) -> None:
         self._files = tuple(files)
         self.path = " + ".join(file.path for file in files)
         self.format = ",".join(dict.fromkeys(file.format for file in files))
         self.damage: Damage | None = None
+
+    @property
+    def files(self) -> tuple[CaptureFile, ...]:
+        """The files that are read as one."""
+        return self._files
 
     @property
     def plain_path(self) -> str | None:
@@ -139,7 +148,7 @@ class Capture:
         self.damage = next((file.damage for file in self._files if file.damage), None)
 
 
-def _merge(files: Sequence[_File]) -> Iterator[Frame]:
+def _merge(files: Sequence[CaptureFile]) -> Iterator[Frame]:
     """Several captures as one, as mergecap 4.0 orders them.
 
     The heads of all files are compared, nothing is sorted inside a file: the first file whose head
@@ -207,7 +216,7 @@ def open_captures(paths: Sequence[str | os.PathLike[str]]) -> Capture:
     """
     if not paths:
         raise ValueError("open_captures needs at least one path")
-    return Capture([_File(path) for path in paths])
+    return Capture([CaptureFile(path) for path in paths])
 
 
 def capture_files(directories: Sequence[Path]) -> Iterator[Path]:

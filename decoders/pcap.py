@@ -193,14 +193,7 @@ def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
     record has them: ``wire_length`` may be below the captured length.
     """
     window = Window(blocks)
-    kind = kind_of(window.buffer)
-    if kind is None:
-        raise Broken("no pcap magic", "a pcap header", 0)
-    header = header_of(kind, window.buffer[:HEADER_OCTETS])
-    if looks_odd(header, window.buffer[:LAYOUT_OCTETS]):
-        while len(window.buffer) < LAYOUT_OCTETS and window.advance(0):
-            pass
-        header = layout_of(header, window.buffer[:LAYOUT_OCTETS])
+    header = read_header(window)
     position, number = HEADER_OCTETS, 0
     while True:
         frames, position, oversized = _scan(header, window.buffer, position, number)
@@ -214,6 +207,19 @@ def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
         position = 0
     if window.trouble is not None or window.buffer:
         raise window.end("pcap record", window.base)
+
+
+def read_header(window: Window) -> Header:
+    """The header of the capture that a window begins with; raises Broken when it is no good."""
+    kind = kind_of(window.buffer)
+    if kind is None:
+        raise Broken("no pcap magic", "a pcap header", 0)
+    header = header_of(kind, window.buffer[:HEADER_OCTETS])
+    if looks_odd(header, window.buffer[:LAYOUT_OCTETS]):
+        while len(window.buffer) < LAYOUT_OCTETS and window.advance(0):
+            pass
+        header = layout_of(header, window.buffer[:LAYOUT_OCTETS])
+    return header
 
 
 def _scan(

@@ -33,7 +33,7 @@ _REALTIME = b"__REALTIME_TIMESTAMP="
 _new_frame = partial(tuple.__new__, Frame)
 
 
-class _Port(NamedTuple):
+class Port(NamedTuple):
     """An interface of the section being read."""
 
     interface: Interface
@@ -58,7 +58,7 @@ def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
     Raises Broken, with the offset of the block that cannot be read, after the frames before it.
     Custom and systemd Journal Export Blocks are frames without interface, as in Wireshark.
     """
-    reader = _Reader(Window(blocks))
+    reader = Reader(Window(blocks))
     while True:
         broken = None
         try:
@@ -73,7 +73,7 @@ def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
             return
 
 
-class _Reader:
+class Reader:
     """What is known of the section being read, and the frames not yet handed on."""
 
     def __init__(self, window: Window) -> None:
@@ -82,7 +82,7 @@ class _Reader:
         self.number = 0
         self.position = 0
         self.section = 0
-        self.ports: list[_Port] = []
+        self.ports: list[Port] = []
         self.with_fcs: dict[tuple[int, int], Interface] = {}
         self.order = byte_order_of(window.buffer[:12]) or "<"
         self._compile()
@@ -251,7 +251,7 @@ class _Reader:
             elif code == _TSOFFSET and len(value) == 8:
                 offset = Struct(self.order + "q").unpack(value)[0] * _SECOND
         interface = Interface(link, len(self.ports), self.section, name, fcs)
-        self.ports.append(_Port(interface, snaplen, numerator, denominator, offset))
+        self.ports.append(Port(interface, snaplen, numerator, denominator, offset))
 
     def _packet(self, kind: int, block: bytes) -> None:
         index, high, low, caplen, wire = Struct(self.order + "5I").unpack_from(block, 8)
@@ -358,6 +358,6 @@ def check_first_block(head: bytes) -> None:
     if len(head) < least:
         found = f"the end of the file after {len(head)} octets"
         raise Broken(found, f"a Section Header Block of at least {least} octets", 0)
-    reader = _Reader(Window(iter((head,))))
+    reader = Reader(Window(iter((head,))))
     if not reader.read_block() and len(head) < BLOCK:
         raise reader.window.end("Section Header Block", 0)

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import config
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+_SETTINGS = vars(config)
 _HERE = Path(__file__).parent
 _DEPENDENCIES = (_HERE.parent / "fields.py", _HERE.parent / "ports.py")
 
@@ -29,8 +31,8 @@ def _folder() -> str:
     for path in (*sorted(_HERE.rglob("*.py")), *_DEPENDENCIES):
         digest.update(path.read_bytes())
     name = f"replicap-{digest.hexdigest()[:16]}"
-    if numba.config.CACHE_DIR:
-        return os.path.join(numba.config.CACHE_DIR, name)
+    if _SETTINGS["CACHE_DIR"]:
+        return os.path.join(_SETTINGS["CACHE_DIR"], name)
     beside = _HERE / "__pycache__"
     try:
         beside.mkdir(exist_ok=True)
@@ -41,12 +43,12 @@ def _folder() -> str:
 
 def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     def compile_it(function: Kernel) -> Kernel:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = _folder() or before
+        before = _SETTINGS["CACHE_DIR"]
+        _SETTINGS["CACHE_DIR"] = _folder() or before
         try:
             compiled: Kernel = numba.njit(nogil=True, cache=True, **options)(function)
         finally:
-            numba.config.CACHE_DIR = before
+            _SETTINGS["CACHE_DIR"] = before
         return compiled
 
     return compile_it

@@ -1,0 +1,113 @@
+"""What kernels and other decoders found in a batch -> a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from decoders.columnar.columns import Pool, all_null, column
+from decoders.columnar.kernels import gather
+from decoders.fields import Field
+
+OCCURRENCE_BITS = 7
+"""Code of an event: slot, side (one bit), occurrence from 0."""
+
+
+class Assembly:
+    """The cells of one batch.
+
+    ``values`` and ``valid`` [slot, row] hold first own occurrences, ``events`` [event, 3] all
+    others: row, code, value.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        values: NDArray[np.int64],
+        valid: NDArray[np.uint8],
+        events: NDArray[np.int64],
+        pool: Pool,
+    ) -> None:
+        self.fields = fields
+        self.slots = {declared.name: slot for slot, declared in enumerate(fields)}
+        self.values = values
+        self.valid = valid
+        self.pool = pool
+        self._events = [events]
+        self._single: list[tuple[int, int, int]] = []
+
+    @property
+    def rows(self) -> int:
+        return int(self.values.shape[1])
+
+    def place(self, declared: Field, row: int, side: int, nth: int, value: int) -> None:
+        """One cell."""
+        slot = self.slots[declared.name]
+        if side == nth == 0:
+            self.values[slot, row] = value
+            self.valid[slot, row] = 1
+        else:
+            self._single.append((row, _code(slot, side, nth), value))
+
+    def fill(self, name: str, values: NDArray[np.int64], valid: NDArray[np.bool_] | None) -> None:
+        """The first own occurrence of a field in every row."""
+        slot = self.slots.get(name)
+        if slot is not None:
+            self.values[slot] = values
+            self.valid[slot] = 1 if valid is None else valid
+
+    def events(self) -> NDArray[np.int64]:
+        """All cells that are not first own occurrences."""
+        if self._single:
+            self._events.append(np.array(self._single, np.int64))
+            self._single = []
+        if len(self._events) > 1:
+            self._events = [np.concatenate(self._events)]
+        return self._events[0]
+
+    def series(self, shown: Sequence[Field]) -> list[polars.Series]:
+        """The columns of fields, first occurrences and, behind each, all others there are."""
+        further = self._further()
+        columns: list[polars.Series] = []
+        for declared in shown:
+            slot = self.slots[declared.name]
+            name = declared.column
+            if self.valid[slot].any():
+                values, valid = self.values[slot], self.valid[slot]
+                columns.append(column(declared, name, values, valid, self.pool))
+            else:
+                columns.append(all_null(declared, name, self.rows))
+            columns += further.get(slot, [])
+        return columns
+
+    def _further(self) -> dict[int, list[polars.Series]]:
+        events = self.events()
+        if not len(events):
+            return {}
+        counts = np.bincount(events[:, 1], minlength=1)
+        starts = np.cumsum(counts) - counts
+        ordered = np.empty(len(events), np.int64)
+        gather.order_events(events, starts, ordered)
+        found: dict[int, list[polars.Series]] = {}
+        for code in np.flatnonzero(counts).tolist():
+            chosen = ordered[starts[code] : starts[code] + counts[code]]
+            slot, side, nth = code >> 8, code >> 7 & 1, code & 127
+            declared = self.fields[slot]
+            name = declared.quoted_column(nth + 1) if side else declared.own_column(nth + 1)
+            found.setdefault(slot, []).append(self._sparse(declared, name, events, chosen))
+        return found
+
+    def _sparse(
+        self, declared: Field, name: str, events: NDArray[np.int64], chosen: NDArray[np.int64]
+    ) -> polars.Series:
+        values = np.zeros(self.rows, np.int64)
+        valid = np.zeros(self.rows, np.uint8)
+        gather.scatter_events(events, chosen, values, valid)
+        return column(declared, name, values, valid, self.pool)
+
+
+def _code(slot: int, side: int, nth: int) -> int:
+    return slot << 8 | side << OCCURRENCE_BITS | nth

@@ -1,0 +1,144 @@
+"""Arrays of 64-bit values -> columns of the table, named and typed as decoders.table names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import polars
+import pyarrow
+from numpy.typing import NDArray
+
+from decoders.columnar.kernels import gather
+from decoders.columnar.kernels.sink import SPAN_BITS, V6_ADDRESS
+from decoders.columnar.numbers import spelled
+from decoders.fields import ColumnType, Field
+from decoders.spelling import spell_ipv4, spell_ipv6
+from decoders.table import polars_type
+
+Values = NDArray[np.int64]
+Valid = NDArray[np.uint8]
+Bytes = NDArray[np.uint8]
+
+_OFFSET_MASK = (1 << 61) - 1
+FLAG_LETTERS = "RRRACEUAPRSF"
+FLAG_UNSET = "\N{MIDDLE DOT}"
+
+
+@dataclass
+class Pool:
+    """What values point to besides the octets of the batch: octets and texts of other decoders."""
+
+    octets: Bytes
+    extra: bytearray = field(default_factory=bytearray)
+    texts: list[str] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def span(self, value: bytes) -> int:
+        """A value that stands for octets."""
+        at = len(self.octets) + len(self.extra)
+        self.extra += value
+        return at << SPAN_BITS | len(value)
+
+    def text(self, value: str) -> int:
+        """A value, below 0, that stands for a text."""
+        if value not in self._known:
+            self._known[value] = len(self.texts)
+            self.texts.append(value)
+        return -1 - self._known[value]
+
+
+@cache
+def nulls(dtype: type[polars.DataType]) -> polars.Series:
+    """One null of a type."""
+    return polars.Series("", [None], dtype=dtype)
+
+
+def all_null(declared: Field, name: str, rows: int) -> polars.Series:
+    """A column without any value."""
+    return nulls(type(polars_type(declared))).new_from_index(0, rows).alias(name)
+
+
+def column(declared: Field, name: str, values: Values, valid: Valid, pool: Pool) -> polars.Series:
+    """A column of one occurrence of a field."""
+    kind = declared.column_type
+    if kind is ColumnType.BINARY:
+        series = _binary(values, valid, pool)
+    elif kind is ColumnType.STRING:
+        series = _texts(declared, values, valid, pool)
+    else:
+        series = _plain(kind, values, valid)
+    return series.alias(name)
+
+
+def _bits(flags: Valid) -> pyarrow.Buffer:
+    return pyarrow.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+_ARROW = {
+    ColumnType.INT32: (pyarrow.int32(), np.int32),
+    ColumnType.INT64: (pyarrow.int64(), np.int64),
+}
+
+
+def _plain(kind: ColumnType, values: Values, valid: Valid) -> polars.Series:
+    validity = _bits(valid)
+    if kind is ColumnType.BOOLEAN:
+        # What stands where nothing is valid may be anything.
+        buffers = [validity, _bits(((values != 0) & (valid != 0)).view(np.uint8))]
+        return _series(pyarrow.Array.from_buffers(pyarrow.bool_(), len(values), buffers))
+    arrow, dtype = _ARROW[kind]
+    buffers = [validity, pyarrow.py_buffer(values.astype(dtype, copy=True))]
+    return _series(pyarrow.Array.from_buffers(arrow, len(values), buffers))
+
+
+def _series(array: pyarrow.Array) -> polars.Series:
+    series = polars.from_arrow(array)
+    if not isinstance(series, polars.Series):
+        raise TypeError(f"an Arrow array became a {type(series).__name__}")
+    return series
+
+
+def _binary(values: Values, valid: Valid, pool: Pool) -> polars.Series:
+    views = np.zeros((len(values), 16), np.uint8)
+    behind = np.empty(gather.long_octets(values, valid), np.uint8)
+    extra = np.frombuffer(bytes(pool.extra), np.uint8)
+    gather.spans_to_views(values, valid, pool.octets, extra, views, behind)
+    buffers = [_bits(valid), pyarrow.py_buffer(views), pyarrow.py_buffer(behind)]
+    return _series(pyarrow.Array.from_buffers(pyarrow.binary_view(), len(values), buffers))
+
+
+def _texts(declared: Field, values: Values, valid: Valid, pool: Pool) -> polars.Series:
+    codes = _plain(ColumnType.INT64, values, valid)
+    known = codes.drop_nulls().unique()
+    texts = [_text(declared, code, pool) for code in known]
+    return codes.replace_strict(
+        known, polars.Series(texts, dtype=polars.String), return_dtype=polars.String
+    )
+
+
+def _text(declared: Field, code: int, pool: Pool) -> str:
+    if code < 0:
+        return pool.texts[-1 - code]
+    if declared.name == "tcp.flags.str":
+        return flags_text(code)
+    if declared.name.startswith(("replicap.tcp.", "replicap.udp.")):
+        return _address(code, pool)
+    return spelled(code)
+
+
+def flags_text(flags: int) -> str:
+    """``tcp.flags.str``: twelve characters, a letter for each set bit."""
+    bits = range(len(FLAG_LETTERS) - 1, -1, -1)
+    return "".join(
+        letter if flags >> bit & 1 else FLAG_UNSET
+        for letter, bit in zip(FLAG_LETTERS, bits, strict=True)
+    )
+
+
+def _address(code: int, pool: Pool) -> str:
+    if code & V6_ADDRESS:
+        at = code & _OFFSET_MASK
+        return spell_ipv6(pool.octets[at : at + 16].tobytes())
+    return spell_ipv4(code)

@@ -1,0 +1,52 @@
+"""Frames that kernels do not understand wholly: the reference decoder's layers decode them.
+
+One decoder sees all of them in file order, so that fragments find one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from decoders.columnar.assembly import Assembly
+from decoders.fields import ColumnType, Field
+from decoders.frames import Frame
+from decoders.reference import Decoder
+from decoders.row import Row
+from decoders.table import MOST_OCCURRENCES
+
+
+class Delegate:
+    """Decodes single frames. ``whole``: conversations and classes too, of a whole capture."""
+
+    def __init__(self, wanted: Collection[str], fields: Collection[Field], whole: bool) -> None:
+        self._decoder = Decoder(wanted)
+        self._fields = tuple(fields)
+        self._decode = self._decoder.row if whole else self._decoder.dissect
+
+    def row(self, frame: Frame) -> Row:
+        """What the next frame says."""
+        return self._decode(frame)
+
+    def scatter(self, row: Row, at: int, assembly: Assembly) -> str:
+        """Put the cells of a row; what was left out because it occurs too often, or nothing."""
+        excess = ""
+        for declared in self._fields:
+            name = declared.name
+            for side, values in enumerate((row.own.get(name), row.quoted.get(name))):
+                if not values:
+                    continue
+                for nth, value in enumerate(values[:MOST_OCCURRENCES]):
+                    coded = _coded(declared, value, assembly)
+                    assembly.place(declared, at, side, nth, coded)
+                if len(values) > MOST_OCCURRENCES:
+                    excess = f"more than {MOST_OCCURRENCES} values of {name}"
+        return excess
+
+
+def _coded(declared: Field, value: Any, assembly: Assembly) -> int:
+    if declared.column_type is ColumnType.BINARY:
+        return assembly.pool.span(value)
+    if declared.column_type is ColumnType.STRING:
+        return assembly.pool.text(value)
+    return int(value)

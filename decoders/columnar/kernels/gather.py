@@ -1,0 +1,85 @@
+"""Kernels that turn what was found into the columns of a table."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.columnar.jit import kernel
+from decoders.columnar.kernels.sink import SPAN_BITS
+
+INLINE = 12
+"""Octets that a view holds itself (Arrow columnar format, variable-size binary view layout)."""
+_SIZE_MASK = (1 << SPAN_BITS) - 1
+
+
+@kernel
+def long_octets(values: NDArray[np.int64], valid: NDArray[np.uint8]) -> int:
+    """Octets of all spans that do not fit into their view."""
+    total = 0
+    for row in range(len(values)):
+        if valid[row]:
+            size = values[row] & _SIZE_MASK
+            if size > INLINE:
+                total += size
+    return total
+
+
+@kernel
+def spans_to_views(
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    octets: NDArray[np.uint8],
+    extra: NDArray[np.uint8],
+    views: NDArray[np.uint8],
+    behind: NDArray[np.uint8],
+) -> None:
+    """Arrow's views of spans; ``views`` [row, 16] is zero. Spans may lie in ``extra``, which
+    follows ``octets``."""
+    long = 0
+    border = len(octets)
+    for row in range(len(values)):
+        if not valid[row]:
+            continue
+        size = values[row] & _SIZE_MASK
+        start = values[row] >> SPAN_BITS
+        source = octets
+        if start >= border:
+            source, start = extra, start - border
+        for nth in range(4):
+            views[row, nth] = (size >> (8 * nth)) & 255
+        if size <= INLINE:
+            for nth in range(size):
+                views[row, 4 + nth] = source[start + nth]
+            continue
+        for nth in range(4):
+            views[row, 4 + nth] = source[start + nth]
+            views[row, 12 + nth] = (long >> (8 * nth)) & 255
+        for nth in range(size):
+            behind[long + nth] = source[start + nth]
+        long += size
+
+
+@kernel
+def order_events(
+    events: NDArray[np.int64], starts: NDArray[np.int64], ordered: NDArray[np.int64]
+) -> None:
+    """Sort events by their code; ``starts`` [code] says where each code's events begin."""
+    at = starts.copy()
+    for event in range(len(events)):
+        code = events[event, 1]
+        ordered[at[code]] = event
+        at[code] += 1
+
+
+@kernel
+def scatter_events(
+    events: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+) -> None:
+    """Put some events into a dense array."""
+    for event in chosen:
+        values[events[event, 0]] = events[event, 2]
+        valid[events[event, 0]] = 1
