@@ -32,6 +32,7 @@ _EPILOGS = {
     "verify": """examples:
   replicap verify -e expectations/zeek-pppoe.yaml           the capture that the file pins
   replicap verify my.pcapng.zst -e my.yaml --stage cleaned  your own, which is stage 'cleaned'
+  replicap verify my.pcapng.zst -e my.yaml --html page.html  verdicts and plots, to look at
   replicap verify -e a.yaml -e b.yaml --junit results.xml""",
     "fields": """examples:
   replicap fields my.pcap -e frame.number -e ip.src
@@ -179,7 +180,7 @@ def _verify_parser() -> _Parser:
         help="auto (the default), reference or tshark; columnar is not in this version",
     )
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
-    add("--html", metavar="OUT", help="a page to look at; not in this version")
+    add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
     add("--junit", metavar="OUT", help="verdicts as JUnit XML (- for standard output)")
     return parser
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from decoders.choice import DECODERS
 from harness.comparisons import Judgement
 from harness.measuring import EXAMPLES, Measured, MeasureError, Plan, Row, View
+from harness.pictures import Interest, Sketch, draw, needed, sketches
 from harness.stages import (
     Decode,
     StageTable,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from harness.expectation import Claim, Expectation
     from harness.measures import Measure
     from harness.measuring import LazyFrame
+    from harness.pictures import Picture
 
 UNDECODED = "replicap_undecoded"
 ON_THE_READABLE_PART = "(on the readable part)"
@@ -85,8 +87,11 @@ def verify(
     select: Callable[[Claim], bool] | None = None,
     progress: Callable[[int], None] | None = None,
     decode: Decode | None = None,
+    pictures: bool = False,
 ) -> Report:
     """Measure every claim that ``select`` keeps on a capture, and judge it.
+
+    With ``pictures`` the report also holds what can be drawn of the capture.
 
     ``stage`` says which published file the capture is: by default the one it is pinned as, or the
     first. ``decode`` stands in for the decoder in tests. Raises CaptureError for a capture that
@@ -100,7 +105,11 @@ def verify(
         decode = _decoder(decoder)
     claims = [claim for claim in expectation.claims if select is None or select(claim)]
     jobs = {claim.id: _job(expectation, claim, given) for claim in claims}
-    wanted = _wanted(given, [job for job in jobs.values() if job is not None])
+    able = [job for job in jobs.values() if job is not None]
+    wanted = _wanted(given, able)
+    drawn = sketches(_interests(able), given) if pictures else []
+    for name, fields in needed(drawn).items():
+        wanted.setdefault(name, set()).update(fields)
     try:
         tables = stage_tables(
             expectation, capture, given, wanted, parse=_parse, decode=decode, progress=progress
@@ -117,6 +126,7 @@ def verify(
         twin=False,
         stage=given,
         verdicts=tuple(verdicts),
+        pictures=engine.pictures(drawn),
     )
 
 
@@ -177,6 +187,15 @@ def _wanted(given: str, jobs: Sequence[_Job]) -> dict[str, set[str]]:
         for name in () if job.ended else job.stages:
             wanted.setdefault(name, set()).update(job.fields())
     return wanted
+
+
+def _interests(jobs: Sequence[_Job]) -> list[Interest]:
+    """What the claims that can be measured look at, each in the stage it is made of."""
+    return [
+        Interest(job.claim.id, job.stages[0], job.measure.name, frozenset(job.fields()))
+        for job in jobs
+        if not job.ended
+    ]
 
 
 def _parse(text: str, macros: Mapping[str, str]) -> Filter:
@@ -374,6 +393,14 @@ class _Engine:
             judged[name] = replace(judged[name], differing=lines)
 
 
+    def pictures(self, drawn: Sequence[Sketch]) -> tuple[Picture, ...]:
+        """The pictures of the stages, drawn from their packets."""
+        if not drawn:
+            return ()
+        columns = {name: stage.table.packets.columns for name, stage in self.tables.items()}
+        return draw(drawn, self.frames, columns, _collected)
+
+
 class _Errors:
     """Turns what can go wrong with a claim into the job's error."""
 
@@ -402,6 +429,12 @@ def _native(queries: Sequence[LazyFrame]) -> list[Any]:
     import narwhals as nw
 
     return [nw.to_native(query) for query in queries]
+
+
+def _collected(queries: Sequence[LazyFrame]) -> list[list[Row]]:
+    import polars as pl
+
+    return [found.rows() for found in pl.collect_all(_native(queries))]
 
 
 def _timed(job: _Job, step: Callable[[_Job], Any]) -> Any:

@@ -19,6 +19,7 @@ from harness.version import VERSION
 if TYPE_CHECKING:
     from harness.comparisons import Json
     from harness.expectation import Claim, Expectation
+    from harness.pictures import Picture
 
 REFUTED_STATUS = 1
 WRONG_STATUS = 2
@@ -87,6 +88,8 @@ class Report:
     stage: str
     """Which stage the capture is."""
     verdicts: tuple[Verdict, ...]
+    pictures: tuple[Picture, ...] = ()
+    """What can be drawn of the capture, when it was asked for."""
 
     def summary(self) -> dict[Status, int]:
         """Number of verdicts of each status, zeros included."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from harness.commands.captures import say_damage, say_undecoded
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from harness.report.outcome import Outcome
 
 WRONG = 2
+_OUTPUTS = ("json", "junit", "html")
 CONTRACT_DECODERS = ("auto", "reference", "columnar", "tshark")
 
 
@@ -37,7 +39,7 @@ def run(arguments: Namespace) -> int:
     from harness.report.terminal import show
 
     outcomes = [_outcome(expectation, arguments) for expectation in expectations]
-    machine = "-" in (arguments.json, arguments.junit)
+    machine = "-" in (arguments.json, arguments.junit, arguments.html)
     show(outcomes, sys.stderr if machine else sys.stdout)
     _write(arguments, outcomes)
     for outcome in outcomes:
@@ -46,14 +48,14 @@ def run(arguments: Namespace) -> int:
 
 
 def _check_outputs(arguments: Namespace) -> None:
-    if arguments.html is not None:
-        raise UsageMistake("--html: this version does not make pages; it has --json and --junit")
-    if arguments.json is not None and arguments.json == arguments.junit:
-        raise UsageMistake(f"--json and --junit: both {arguments.json!r}, expected two files")
+    given = {option: getattr(arguments, option) for option in _OUTPUTS}
+    names = {option: name for option, name in given.items() if name is not None}
+    for one, other in combinations(names, 2):
+        if names[one] == names[other]:
+            raise UsageMistake(f"--{one} and --{other}: both {names[one]!r}, expected two files")
     inputs = [*arguments.captures, *arguments.expectations]
-    for name in (arguments.json, arguments.junit):
-        if name is not None:
-            check_output(name, inputs)
+    for name in names.values():
+        check_output(name, inputs)
 
 
 def _check_decoder(name: str) -> None:
@@ -137,6 +139,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
                 stage=arguments.stage,
                 decoder=arguments.decoder,
                 progress=progress,
+                pictures=arguments.html is not None,
             )
     except (CaptureError, CaptureNotFound) as error:
         return not_run(expectation, arguments.stage or expectation.stages[0].id, str(error))
@@ -154,6 +157,10 @@ def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:
         from harness.report import junit
 
         write_text(arguments.junit, junit.as_text(outcomes))
+    if arguments.html is not None:
+        from harness.report.html import page
+
+        write_text(arguments.html, page.as_text(outcomes))
 
 
 def _say(outcome: Outcome) -> None:
