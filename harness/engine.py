@@ -392,7 +392,6 @@ class _Engine:
             lines = tuple(evidence.lines(frame.rows())[:EXAMPLES])
             judged[name] = replace(judged[name], differing=lines)
 
-
     def pictures(self, drawn: Sequence[Sketch]) -> tuple[Picture, ...]:
         """The pictures of the stages, drawn from their packets."""
         if not drawn:

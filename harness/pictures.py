@@ -199,7 +199,7 @@ def _time(frame: LazyFrame, span: Span) -> list[LazyFrame]:
 
 
 def _ports(frame: LazyFrame, span: Span) -> list[LazyFrame]:
-    """(protocol, port, packets, ports, packets of all ports): the busiest ports of each protocol."""
+    """(protocol, port, packets, ports, packets of all ports) of the busiest ports."""
     import narwhals as nw
 
     queries: list[LazyFrame] = []
@@ -273,8 +273,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "time",
         ("replicap.class",),
-        lambda interest: interest.measure in _TIMED
-        or (interest.measure == "packets" and not interest.fields),
+        lambda interest: (
+            interest.measure in _TIMED or (interest.measure == "packets" and not interest.fields)
+        ),
         _time,
     ),
     Kind(

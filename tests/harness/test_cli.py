@@ -147,7 +147,7 @@ def test_output_never_overwrites_an_input(
         (["twin", "-e", "x"], "unknown command 'twin'; this version has verify, fields, decode"),
         (["verfy"], "unknown command 'verfy'; did you mean 'verify'?"),
         (["verify"], "required: -e"),
-        (["verify", "-e", "x", "--html", "y"], "--html: this version does not make pages"),
+        (["verify", "-e", "x", "--html", "y", "--junit", "y"], "both 'y', expected two files"),
         (["verify", "-e", "x", "--decoder", "columnar"], "'columnar' is not in this version"),
         (["verify", "-e", "x", "--decoder", "best"], "unknown decoder 'best'"),
         (["verify", "-e", "x", "--json", "-", "--junit", "-"], "both '-', expected two files"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,7 +25,8 @@ WORDS = {
     "not_testable": "not testable",
     "error": "error",
 }
-SIGNS = {"verified": "✓", "refuted": "✗", "not_testable": "–", "error": "!"}
+SIGNS = {"verified": "✓", "refuted": "✗", "not_testable": "?", "error": "!"}
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]*)?").fullmatch
 GITHUB = "https://github.com/"
 
 
@@ -89,13 +91,27 @@ def claim_view(
         anchor=anchor(prefix, claim.id),
         says=prose(claim.says, figures_in(verdict.published_text)),
         published=verdict.published_text,
-        measured=verdict.measured_text,
+        measured=_measured(verdict),
         where=_where(claim.at),
         link=_link(claim.at, source),
         rows=rows,
         rows_left_out=left_out,
         plots=tuple(plots.get(claim.id, ())),
     )
+
+
+def _measured(verdict: Verdict) -> str:
+    """The measured figure; a long time also in hours and minutes."""
+    text, measure = verdict.measured_text, verdict.claim.measure
+    if not text or measure is None or measure.result_unit() != "s":
+        return text
+    value = verdict.measured
+    whole = int(float(value)) if isinstance(value, int | str) and _DECIMAL(str(value)) else 0
+    if whole < 120:
+        return f"{text} s"
+    hours, rest = divmod(whole, 3600)
+    parts = [f"{hours:,} h" if hours else "", f"{rest // 60} min", f"{rest % 60} s"]
+    return f"{text} s ({' '.join(filter(None, parts))})"
 
 
 def groups(verdicts: tuple[Verdict, ...]) -> list[tuple[str, list[Verdict]]]:
@@ -110,8 +126,8 @@ def _heading(at: Place) -> str:
 
 def _where(at: Place) -> str:
     """The place within its heading."""
-    parts = [at.file if at.section else None, _named("lines", at.lines), _named("item", at.item)]
-    parts.append(_named("commit", at.commit[:12] if at.commit else None))
+    lines = "line" if at.lines is None or str(at.lines).isdigit() else "lines"
+    parts = [at.file if at.section else None, _named(lines, at.lines), _named("item", at.item)]
     return ", ".join(part for part in parts if part) or _heading(at)
 
 

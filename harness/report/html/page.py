@@ -176,9 +176,12 @@ def _placed(plots: Sequence[Plot], made: Sequence[Group]) -> list[Plot]:
     others: list[Plot] = []
     for one in plots:
         illustrated = set(one.claims)
-        found = [sum(c.verdict.claim.id in illustrated for c in group.claims) for group in made]
-        if illustrated and max(found):
-            made[found.index(max(found))].plots.append(one)
+        found = [
+            sum(view.verdict.claim.id in illustrated for view in group.claims) for group in made
+        ]
+        most = max(found)
+        if most:
+            made[found.index(most)].plots.append(one)
         else:
             others.append(one)
     return others

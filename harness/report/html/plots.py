@@ -151,8 +151,10 @@ def _time(picture: Picture) -> Plot:
     begins = moment_words(span.start_ns, span.bin_ns)
     caption = f"From {begins} UTC, by {per}: {'; '.join(busiest)}. Each row has its own scale."
     rows = [
-        (moment_words(span.start_ns + at * span.bin_ns, span.bin_ns),)
-        + tuple(str(values[at]) for _, _, values in shown)
+        (
+            moment_words(span.start_ns + at * span.bin_ns, span.bin_ns),
+            *(str(values[at]) for _, _, values in shown),
+        )
         for at in range(span.bins)
         if any(values[at] for _, _, values in shown)
     ]
@@ -180,15 +182,15 @@ def _rows_over_time(
         drawing.line(left, base, width - right, base, "axis")
         drawing.text(left - 6, base, "0", "tick", "end")
         drawing.text(left - 6, base - top * scale + 4, thousands(top), "tick", "end")
-        drawing.text(left, base - (row - 30) - 7, title, f"label ink-{name}")
+        drawing.text(left, base - (row - 30) - 7, title, "label")
         drawing.path(steps(merged, left, inner, base, scale), f"area fill-{name}")
-    _time_axis(drawing, span, left, inner, len(shown) and 12 + row * len(shown) - 8)
+    _time_axis(drawing, span, left, inner, 12 + row * len(shown) - 8)
     bins = -(-span.bins // together)
     for at in range(bins):
-        parts = [
-            f"{sum(values[at * together : (at + 1) * together]):,} {title.lower()}"
-            for _, title, values in shown
-        ]
+        here = slice(at * together, (at + 1) * together)
+        if not any(any(values[here]) for _, _, values in shown):
+            continue
+        parts = [f"{sum(values[here]):,} {title.lower()}" for _, title, values in shown]
         words = moment_words(span.start_ns + at * steps_ns, span.bin_ns)
         drawing.point(left + (at + 0.5) * inner / bins, 12, f"{words}\n" + "\n".join(parts))
     return _variant(drawing, kind, "x")
@@ -216,14 +218,14 @@ def _bars(rows: Sequence[tuple[str, int, str, str]], left: int) -> Variant:
         y = row * place + 2
         length = (NARROW - left - right) * count / top
         drawing.text(left - 7, y + 13, name, "label", "end")
-        drawing.rect(left, y + 2, max(1, length), row - 5, f"bar fill-{kind}")
+        drawing.rect(left, y + 2, max(1, length), row - 5, f"area fill-{kind}")
         drawing.text(left + max(1, length) + 5, y + 13, thousands(count), "tick")
         drawing.point(left + length, y + row / 2, words)
     return _variant(drawing, "both", "y")
 
 
 def _ports(picture: Picture) -> Plot:
-    rows = [row for row in picture.rows[:20]]
+    rows = picture.rows[:20]
     kinds = {"TCP": "probes", "UDP": "replies"}
     bars = [
         (f"{of} {port}", packets, kinds[of], f"{of} port {port}\n{_packets(packets)}")
@@ -259,7 +261,8 @@ def _classes(picture: Picture) -> Plot:
         for of, name, packets in rows
     ]
     marked = sum(packets for of, _, packets in rows if of == "scanner")
-    some = f"{_packets(marked)} bear the mark of a known scanner." if marked else ""
+    bear = "bears" if marked == 1 else "bear"
+    some = f"{_packets(marked)} {bear} the mark of a known scanner." if marked else ""
     caption = some or "No packet bears the mark of ZMap, Masscan or Mirai."
     table = [(of, name, str(packets)) for of, name, packets in rows]
     title = "Classes and scanner fingerprints"
@@ -298,7 +301,9 @@ def _sources(picture: Picture) -> Plot:
     counts: dict[str, int] = defaultdict(int)
     for of, _, count in picture.rows:
         counts[of] += count
-    named = " and ".join(f"{count:,} {of} sources" for of, count in sorted(counts.items()))
+    named = " and ".join(
+        f"{count:,} {of} source{'' if count == 1 else 's'}" for of, count in sorted(counts.items())
+    )
     caption = f"{named}; the busiest sent {_packets(most)}. Both axes are logarithmic."
     table = [(of, str(size), str(count)) for of, size, count in picture.rows]
     columns = ("Protocol", "Packets per source", "Sources")
@@ -353,7 +358,7 @@ def _map(picture: Picture) -> Plot:
     inner, deep = NARROW - left - right, height - top - 40
     wide, tall = inner / PORT_COLUMNS, deep / SOURCE_ROWS
     drawing.rect(left, top, inner, deep, "ground")
-    for port in (0, 1024, 8192, 16384, 32768, 49152, 65535):
+    for port in (0, 1024, 4096, 16384, 32768, 65535):
         x = left + math.sqrt(port / 65536) * inner
         drawing.line(x, top + deep, x, top + deep + 4, "axis")
         anchor = "end" if port == 65535 else "start" if port == 0 else "middle"
@@ -396,7 +401,7 @@ def _cell(row: int, column: int) -> tuple[str, str]:
     first = row * ADDRESSES_IN_A_ROW >> 24
     last = ((row + 1) * ADDRESSES_IN_A_ROW - 1) >> 24
     low, high = (2 * column) ** 2, min(65535, (2 * column + 2) ** 2 - 1)
-    return f"{first}.0.0.0–{last}.255.255.255", f"{low}–{high}"
+    return f"{first}.0.0.0 to {last}.255.255.255", f"{low} to {high}"
 
 
 # Streams over time
@@ -417,7 +422,9 @@ def _streams(picture: Picture) -> Plot:
         _curves(span, shown, WIDE, "wide", 1),
         _curves(span, shown, NARROW, "narrow", -(-span.bins // NARROW_BINS)),
     ]
-    counted = " and ".join(f"{values[-1]:,} {of} streams" for of, _, values in shown)
+    counted = " and ".join(
+        f"{values[-1]:,} {of} stream{'' if values[-1] == 1 else 's'}" for of, _, values in shown
+    )
     caption = f"{counted}, each counted from its first packet on. A straight line is an even flow."
     rows: list[tuple[str, ...]] = []
     before: list[int] = []
@@ -457,8 +464,13 @@ def _curves(
             f"M{number(left)} {number(top + deep)}L" + "L".join(points), f"curve line-{name}"
         )
         y = top + deep - values[-1] / many * deep
-        drawing.text(left + inner, max(12, y - 6), of, f"label ink-{name}", "end")
+        drawing.text(left + inner, max(14, y - 6), f"{values[-1]:,} {of}", "label", "end")
+    last: list[int] = []
     for at in ends:
+        now = [values[at] for _, _, values in shown]
+        if now == last:
+            continue
+        last = now
         words = moment_words(span.start_ns + at * span.bin_ns, span.bin_ns)
         parts = [f"{values[at]:,} {of} streams" for of, _, values in shown]
         y = top + deep - shown[0][2][at] / many * deep

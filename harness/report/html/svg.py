@@ -1,4 +1,4 @@
-"""Scales, ticks and shapes of the plots. Colours are the style sheet's: shapes only have classes."""
+"""Scales, ticks and shapes of the plots; a shape has a class, its colour is the style sheet's."""
 
 from __future__ import annotations
 
