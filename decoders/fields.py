@@ -410,19 +410,31 @@ _EXPERT = (
     _text("_ws.expert.message", "text of an expert item, in our words"),
 )
 
-WITH_OCTETS = ("frame", "eth", "vlan", "arp", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6")
+WITH_OCTETS = (
+    *("frame", "eth", "vlan", "llc", "sll", "null", "arp", "mpls", "gre"),
+    *("pppoed", "pppoes", "ppp", "lcp", "pap", "chap", "ipcp", "ipv6cp", "ccp", "mplscp"),
+    *("ip", "ipv6", "tcp", "udp", "icmp", "icmpv6"),
+    *("data", "dns", "mdns", "llmnr", "ntp", "dhcp", "dhcpv6"),
+)
 """Protocols whose octets a filter can look into."""
+
+PIECES = ("eth.padding", "eth.trailer")
+"""Fields of octets that a filter can look into."""
 
 OCTETS, ITEM = "replicap.octets.", "replicap.item."
 """Prefixes of the fields that hold them, as text: one character (U+0000 to U+00FF) an octet."""
 
-_OCTETS_OF = tuple(
-    field
-    for name in WITH_OCTETS
-    for field in (
-        _text(f"{OCTETS}{name}", f"octets from the beginning of {name} to the packet's end"),
-        _text(f"{ITEM}{name}", f"octets of {name} itself"),
-    )
+LENGTH = "replicap.length."
+"""Prefix of the fields that hold how many octets a protocol's own item has, captured or not."""
+
+_OCTETS_OF = (
+    *(
+        _text(f"{OCTETS}{name}", f"octets from the beginning of {name} to the packet's end")
+        for name in WITH_OCTETS
+    ),
+    *(_text(f"{ITEM}{name}", f"octets of {name} itself") for name in WITH_OCTETS),
+    *(_number(f"{LENGTH}{name}", 32, f"octets that {name} itself has") for name in WITH_OCTETS),
+    *(_text(f"{ITEM}{name}", f"octets of {name}") for name in PIECES),
 )
 
 _ENDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from decoders.fields import FIELDS, ITEM, OCTETS, WITH_OCTETS
+from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, PIECES, WITH_OCTETS
 from decoders.octets import Malformed, Octets, OutOfOctets, Short
 
 CHAT, NOTE, WARNING, ERROR = 0x200000, 0x400000, 0x600000, 0x800000
@@ -25,7 +25,7 @@ COMMENT_GROUP, DEPRECATED = 0x0B000000, 0x0E000000
 Address = int | bytes
 
 _OCTET_FIELDS = frozenset(
-    prefix + protocol for prefix in (OCTETS, ITEM) for protocol in WITH_OCTETS
+    prefix + protocol for prefix in (OCTETS, ITEM, LENGTH) for protocol in (*WITH_OCTETS, *PIECES)
 )
 
 
@@ -201,6 +201,13 @@ class Row:
             text = octets.bytes().decode("latin-1")
             self.put(OCTETS + protocol, text)
             self.put(ITEM + protocol, text[:size])
+            self.put(LENGTH + protocol, size)
+
+    def piece(self, field: str, octets: bytes) -> None:
+        """One more occurrence of a field of octets that a filter can look into."""
+        self.put(field, octets)
+        if self.wanted.octets:
+            self.put(ITEM + field, octets.decode("latin-1"))
 
     def put(self, field: str, value: Any) -> None:
         """One more occurrence of a field."""

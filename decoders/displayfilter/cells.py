@@ -27,7 +27,16 @@ from decoders.displayfilter.syntax import (
     Range,
     Slice,
 )
-from decoders.fields import FIELDS, ITEM, UNSIGNED_BITS, Field, FieldType
+from decoders.fields import (
+    FIELDS,
+    ITEM,
+    LENGTH,
+    PIECES,
+    UNSIGNED_BITS,
+    WITH_OCTETS,
+    Field,
+    FieldType,
+)
 
 MOST_CELLS = 1024
 """Values, and pairs of values, that one comparison may have."""
@@ -214,7 +223,7 @@ def _constant(operand: Constant) -> Cells:
 
 def _slice(operand: Slice, columns: Container[str]) -> Cells:
     inner = operand.operand
-    if isinstance(inner, FieldValue) and inner.type is FieldType.PROTOCOL:
+    if isinstance(inner, FieldValue) and inner.field.name in (*WITH_OCTETS, *PIECES):
         values = protocol_octets(inner, ITEM, columns)
     else:
         values = cells(inner, columns)
@@ -279,7 +288,7 @@ def _fixed_size(ranges: Sequence[Range]) -> int | None:
 
 
 def _call(operand: Call, columns: Container[str]) -> Cells:
-    values = [cells(argument, columns) for argument in operand.arguments]
+    values = [_argument(operand, argument, columns) for argument in operand.arguments]
     if sum(len(value.cells) for value in values) > MOST_CELLS:
         raise unsupported("this function has too many values", operand)
     first = values[0]
@@ -299,6 +308,8 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
             largest = max(abs(ends.lowest), abs(ends.highest))
             made = tuple(cell.abs() for cell in each)
             return Cells(Form.INTEGER, made, None, Extent(0, largest, ends.size))
+        case "len" if _lengths(operand, operand.arguments[0]) is not operand.arguments[0]:
+            return first
         case "len":
             made = tuple(length(cell, first) for cell in first.cells)
             return Cells(Form.INTEGER, made, None, Extent(0, 2**31))
@@ -308,6 +319,19 @@ def _call(operand: Call, columns: Container[str]) -> Cells:
         case _:
             case = _upper if operand.function == "upper" else _lower
             return Cells(Form.TEXT, tuple(case(cell) for cell in first.cells))
+
+
+def _argument(call: Call, argument: Operand, columns: Container[str]) -> Cells:
+    """A protocol's length stands in a field of its own, for its octets may not all be captured."""
+    return cells(_lengths(call, argument), columns)
+
+
+def _lengths(call: Call, argument: Operand) -> Operand:
+    if call.function != "len" or not isinstance(argument, FieldValue):
+        return argument
+    if argument.type is not FieldType.PROTOCOL:
+        return argument
+    return replace(argument, field=FIELDS[LENGTH + argument.field.name])
 
 
 def _joined(values: Sequence[Cells]) -> Extent:

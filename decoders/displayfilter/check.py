@@ -24,7 +24,7 @@ from decoders.displayfilter.syntax import (
     Node,
     Operand,
 )
-from decoders.fields import OCTETS, FieldType
+from decoders.fields import OCTETS, PIECES, FieldType
 
 CHANGED = frozenset({"!=", "ne"})
 """Spellings whose meaning on fields of several values changed with Wireshark 4.0."""
@@ -97,7 +97,9 @@ class _Check:
                 message = "'matches' takes a pattern in double quotes"
                 raise refused("regex", message, node.right)
             made = pattern(node.right)
-            if type_of(left) in OCTET_STRINGS:
+            if isinstance(left, FieldValue) and left.field.name in PIECES:
+                self.operands.octets_needed(left, OCTETS)
+            elif type_of(left) in OCTET_STRINGS:
                 self.operands.postpone("a pattern cannot be searched in octets here", node)
             return Constant(node.right.start, node.right.end, FieldType.STRING, made, made)
         kind = kind_of(left, part=node.operator == "contains")

@@ -27,7 +27,7 @@ from decoders.displayfilter.cells import (
 )
 from decoders.displayfilter.operands import type_of
 from decoders.displayfilter.syntax import Comparison, Constant, Element, Membership, Node
-from decoders.fields import OCTETS, FieldType
+from decoders.fields import ITEM, OCTETS, PIECES, FieldType
 
 _Value: TypeAlias = int | str | bytes
 _Test: TypeAlias = Callable[[nw.Expr], nw.Expr]
@@ -133,6 +133,8 @@ def _searched(node: Comparison, columns: Container[str]) -> Cells | None:
     left = node.left
     if node.operator not in {"contains", "matches"} or not isinstance(left, syntax.FieldValue):
         return None
+    if left.field.name in PIECES:
+        return protocol_octets(left, ITEM, columns)
     if left.type is not FieldType.PROTOCOL:
         return None
     return protocol_octets(left, OCTETS, columns)

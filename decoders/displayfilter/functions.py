@@ -33,7 +33,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "len": Function(
         _ALL,
         FieldType.UINT32,
-        unsupported=_TIMES | {FieldType.PROTOCOL, FieldType.NONE, FieldType.BOOLEAN},
+        unsupported=_TIMES | {FieldType.NONE, FieldType.BOOLEAN},
     ),
     "count": Function(_ALL, FieldType.UINT32),
     "upper": Function(frozenset({FieldType.STRING}), FieldType.STRING),

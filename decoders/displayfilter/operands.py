@@ -12,7 +12,16 @@ from decoders.displayfilter.errors import FilterError, did_you_mean
 from decoders.displayfilter.foreign import OCTETS, PROTOCOLS
 from decoders.displayfilter.syntax import Arithmetic, Constant, FieldValue, Operand, Place
 from decoders.displayfilter.values import Kind, constant
-from decoders.fields import FIELDS, ITEM, UNSIGNED_BITS, WITH_OCTETS, FieldType, nearest
+from decoders.fields import (
+    FIELDS,
+    ITEM,
+    LENGTH,
+    PIECES,
+    UNSIGNED_BITS,
+    WITH_OCTETS,
+    FieldType,
+    nearest,
+)
 
 SLICEABLE = frozenset(
     {
@@ -158,6 +167,8 @@ class Operands:
         """
         if isinstance(operand, FieldValue) and held and operand.field.name in WITH_OCTETS:
             self.fields.add(held + operand.field.name)
+        elif isinstance(operand, FieldValue) and held and operand.field.name in PIECES:
+            self.fields.add(ITEM + operand.field.name)
         elif type_of(operand) is FieldType.PROTOCOL:
             message = f"the octets of {label(operand)} are needed, which the table does not hold"
             self.postpone(message, operand)
@@ -238,7 +249,9 @@ class Operands:
             if type_of(argument) is not type_of(first):
                 message = f"{node.function}() takes values of one type"
                 raise refused("function-arguments", message, argument)
-            if type_of(argument) in function.unsupported:
+            if node.function == "len" and type_of(argument) is FieldType.PROTOCOL:
+                self.octets_needed(argument, LENGTH)
+            elif type_of(argument) in function.unsupported:
                 message = f"{node.function}({label(argument)}) needs what the table does not hold"
                 self.postpone(message, node)
         result = function.gives or type_of(first)

@@ -116,7 +116,7 @@ def tcp_payload(context: Context, octets: Octets, segment: Segment) -> None:
     for port in sorted((segment.srcport, segment.dstport)):
         if port in TCP_PORTS:
             row.enter(TCP_PORTS[port], TCP_PORTS[port].upper())
-            row.put(TCP_PORTS[port], 1)
+            row.item(TCP_PORTS[port], octets, octets.claimed)
             if not octets.fragment:
                 octets.require(octets.claimed)
             return
@@ -151,7 +151,7 @@ def _recognise(context: Context, octets: Octets, protocol: str) -> None:
     row = context.row
     row.enter(protocol, _TITLES[protocol])
     octets.require(1)
-    row.put(protocol, 1)
+    row.item(protocol, octets, octets.claimed)
     if protocol == "dhcpv6":
         row.put("dhcpv6.msgtype", octets.data[octets.start])
     octets.require(octets.claimed)

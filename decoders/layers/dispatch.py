@@ -58,4 +58,4 @@ def data(context: Context, octets: Octets) -> None:
     """Octets that no dissector claims; nothing when there are none."""
     if octets.claimed > 0:
         context.row.protocols.append("data")
-        context.row.put("data", 1)
+        context.row.item("data", octets, octets.claimed)

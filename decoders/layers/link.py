@@ -120,13 +120,13 @@ def _left_over(context: Context, payload: Octets, limit: int, trailer: Trailer) 
         if not any(padding):
             if len(padding) < short_of:
                 raise Short
-            row.put("eth.padding", padding)
+            row.piece("eth.padding", padding)
             at += short_of
     reach = limit
     limit, end, fcs = _check_sequence(frame, trailer.fcs_octets, at, end, limit)
     if limit > at:
         if end > at and trailer.field:
-            row.put(trailer.field, payload.data[at:end])
+            row.piece(trailer.field, payload.data[at:end])
         if whole >= SMALLEST_FRAME and short_of > 0 and payload.limit == at:
             row.expert(NOTE, PROTOCOL, "no padding of zeros, and a trailer that nobody claims")
     if fcs is not None:
@@ -174,12 +174,19 @@ def _length_frame(context: Context, octets: Octets, payload: Octets, length: int
         _left_over(context, payload, before, trailer)
 
 
+def _llc_size(head: bytes) -> int:
+    """Octets of an LLC header, with SNAP's: its three first octets tell."""
+    if head[:2] == bytes((SAP_SNAP, SAP_SNAP)):
+        return 8
+    return 3 if head[2:3] and head[2] & 3 == 3 else 4
+
+
 def llc(context: Context, octets: Octets) -> None:
     """802.2: recognised; SNAP with an EtherType is followed, as is IP by its own SAP."""
     row = context.row
     row.enter("llc", "LLC")
     octets.require(1)
-    row.put("llc", 1)
+    row.item("llc", octets, _llc_size(octets.bytes()[:3]))
     octets.require(2)
     dsap, ssap = octets.data[octets.start], octets.data[octets.start + 1]
     octets.require(3)
@@ -273,7 +280,7 @@ def cooked(context: Context, octets: Octets) -> None:
     """Linux cooked capture, version 1."""
     context.row.enter("sll", "SLL")
     octets.require(headers.SLL.size)
-    context.row.put("sll", 1)
+    context.row.item("sll", octets, headers.SLL.size)
     *_, hardware, _, _, protocol = (0, *headers.SLL.read(octets))
     _cooked_payload(context, octets.after(headers.SLL.size), hardware, protocol)
 
@@ -283,7 +290,7 @@ def cooked_2(context: Context, octets: Octets) -> None:
     """Linux cooked capture, version 2."""
     context.row.enter("sll", "SLL")
     octets.require(headers.SLL2.size)
-    context.row.put("sll", 1)
+    context.row.item("sll", octets, headers.SLL2.size)
     protocol, _, _, hardware, *_ = headers.SLL2.read(octets)
     _cooked_payload(context, octets.after(headers.SLL2.size), hardware, protocol)
 
@@ -313,7 +320,7 @@ def loopback(context: Context, octets: Octets) -> None:
     row = context.row
     row.enter("null", "Null/Loopback")
     octets.require(4)
-    row.put("null", 1)
+    row.item("null", octets, 4)
     family = int.from_bytes(octets.data[octets.start : octets.start + 4], "little")
     if family & 0xFFFF0000:
         family = int.from_bytes(octets.data[octets.start : octets.start + 4], "big")

@@ -56,7 +56,8 @@ def _pppoe_header(context: Context, octets: Octets, protocol: str) -> None:
     row = context.row
     octets.require(headers.PPPOE.size)
     version_type, code, session, length = headers.PPPOE.read(octets)
-    row.put(protocol, 1)
+    tags = length if protocol == "pppoed" else 0
+    row.item(protocol, octets, headers.PPPOE.size + tags)
     if "pppoe" in row.wanted.layers:
         row.put("pppoe.version", version_type >> 4)
         row.put("pppoe.type", version_type & 15)
@@ -89,17 +90,22 @@ def session(context: Context, octets: Octets) -> None:
     ):
         row.expert(WARNING, MALFORMED, "PPPoE payload length is not what is there")
     row.enter("ppp", "PPP")
-    row.put("ppp", 1)
+    size = _protocol_size(rest)
     rest.trim(length)
+    row.item("ppp", rest, size)
     ppp_payload(context, rest)
+
+
+def _protocol_size(octets: Octets) -> int:
+    """Octets of the PPP protocol field, of which the first is there."""
+    return 1 if octets.data[octets.start] & 1 else 2
 
 
 def ppp_payload(context: Context, octets: Octets) -> None:
     """The PPP protocol field, of one octet when it is odd (RFC 1661 section 2), and its packet."""
     row = context.row
     octets.require(1)
-    first = octets.data[octets.start]
-    size = 1 if first & 1 else 2
+    size = _protocol_size(octets)
     octets.require(size)
     protocol = int.from_bytes(octets.data[octets.start : octets.start + size], "big")
     row.put("ppp.protocol", protocol)
@@ -117,8 +123,8 @@ def serial(context: Context, octets: Octets) -> None:
         LINK_TYPES[104](context, octets)
         return
     octets.require(2)
-    row.put("ppp", 1)
     framed = octets.data[octets.start : octets.start + 2] == b"\xff\x03"
+    row.item("ppp", octets, 4 if framed else _protocol_size(octets))
     ppp_payload(context, octets.after(2) if framed else octets)
 
 
@@ -132,7 +138,7 @@ def _control_protocol(name: str, title: str) -> Layer:
         start = octets.start
         code = octets.data[start]
         length = int.from_bytes(octets.data[start + 2 : start + 4], "big")
-        row.put(name, 1)
+        row.item(name, octets, max(length, 4))
         row.put("ppp.code", code)
         _control_body(context, octets, code, length)
 
@@ -181,7 +187,7 @@ def _authentication(name: str, title: str) -> Layer:
         row = context.row
         row.enter(name, title)
         octets.require(1)
-        row.put(name, 1)
+        row.item(name, octets, int.from_bytes(octets.bytes()[2:4], "big"))
         row.put(f"{name}.code", octets.data[octets.start])
         octets.require(4)
         start = octets.start

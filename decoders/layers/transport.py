@@ -66,7 +66,8 @@ def tcp(context: Context, octets: Octets) -> None:
     row.enter("tcp", "TCP")
     octets.require(4)
     srcport, dstport, seq, ack, offset_flags, window, checksum, urgent = headers.TCP.read(octets)
-    row.item("tcp", octets, (offset_flags >> 12) * 4)
+    whole = (offset_flags >> 12) * 4
+    row.item("tcp", octets, whole if octets.captured >= whole else headers.TCP.size)
     row.put("tcp.srcport", srcport)
     row.put("tcp.dstport", dstport)
     _ends(context, "tcp")

@@ -43,12 +43,12 @@ def gre(context: Context, octets: Octets) -> None:
     octets.require(4)
     flags = int.from_bytes(octets.data[octets.start : octets.start + 2], "big")
     kind = int.from_bytes(octets.data[octets.start + 2 : octets.start + 4], "big")
-    row.put("gre", 1)
     size = 4
     size += 4 if flags & (CHECKSUM | ROUTING) else 0
     size += 4 if flags & KEY else 0
     size += 4 if flags & SEQUENCE else 0
     size += 4 if flags & ACKNOWLEDGMENT and flags & VERSION == 1 else 0
+    row.item("gre", octets, size)
     if flags & ROUTING:
         row.undecoded("GRE with source routing is not entered")
         return
@@ -84,7 +84,7 @@ def mpls(context: Context, octets: Octets) -> None:
     while True:
         octets.require(4)
         entry = int.from_bytes(octets.data[octets.start : octets.start + 4], "big")
-        row.put("mpls", 1)
+        row.item("mpls", octets, 4)
         octets = octets.after(4)
         if entry & BOTTOM_OF_STACK:
             break

@@ -20,14 +20,14 @@ def run(arguments: Namespace) -> int:
     check_output(target, arguments.captures)
 
     from decoders.containers import open_captures
-    from decoders.fields import FIELDS, ITEM, OCTETS
+    from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS
     from decoders.table import decode
     from harness.report.progress import FrameCounter
 
     capture = open_captures(arguments.captures)
     with FrameCounter("decoding") as progress:
         # Octets of packets are for filters; a table of all fields would hold each packet again.
-        wanted = [name for name in FIELDS if not name.startswith((OCTETS, ITEM))]
+        wanted = [name for name in FIELDS if not name.startswith((OCTETS, ITEM, LENGTH))]
         table = decode(capture, wanted, progress=progress)
     write_whole(target, table.packets.write_parquet)
     say(f"{target}: {table.count} packets, {table.packets.width} columns")
