@@ -25,6 +25,7 @@ from harness.measuring import (
     Row,
     Shape,
     View,
+    beside,
     frames_evidence,
     key_names,
     left_out_note,
@@ -98,7 +99,7 @@ class Distinct(Measure):
     headers: Headers = Headers.OWN
 
     def fields(self) -> set[str]:
-        return set(self.field)
+        return {*self.field, *beside(self.field)}
 
     def witness(self) -> str:
         return " && ".join(self.field)
@@ -164,7 +165,8 @@ class Grouped(Measure):
         return self
 
     def fields(self) -> set[str]:
-        return {*self.by, self.count.field} - {""}
+        counted = {self.count.field} - {""}
+        return {*self.by, *beside((*self.by, *counted)), *counted}
 
     def witness(self) -> str:
         return " && ".join(self.by)
@@ -195,7 +197,8 @@ class Grouped(Measure):
 
     def group_queries(self, view: View, first: LazyFrame) -> tuple[LazyFrame, ...]:
         """The query of the measure, and the count of packets with only part of the key."""
-        partial = left_out_query(view, self.by)
+        counted = [self.count.field] if self.count.field else []
+        partial = left_out_query(view, self.by, counted)
         return (first,) if partial is None else (first, partial)
 
     def note(self, found: Sequence[Sequence[Row]]) -> str:

@@ -366,22 +366,68 @@ def sorted_keys(names: Sequence[str], rows: Iterable[Row]) -> list[tuple[str, Ro
     return [(key_text(fields, row[:width]), row[width:]) for row in ordered]
 
 
-def left_out_query(view: View, names: Sequence[str]) -> LazyFrame | None:
-    """Packets that have a first occurrence of some of the fields but not of all; None for one."""
+def left_out_query(
+    view: View, names: Sequence[str], counted: Sequence[str] = ()
+) -> LazyFrame | None:
+    """Packets that have a first occurrence of some of the fields but not of all; None for one.
+
+    Beside it the packets in which the fields and those ``counted`` for them would mix the headers
+    of a tunnel.
+    """
     import narwhals as nw
 
-    if len(names) < 2:
+    if len(names) + len(counted) < 2:
         return None
     columns = occurrences(view.columns, names, Headers.OUTERMOST)[0].columns
-    present = [(~nw.col(column).is_null()).cast(nw.Int32()) for column in columns]
-    some = nw.sum_horizontal(*present)
-    partial = view.frame.select(some.alias("parts"))
-    return partial.filter((nw.col("parts") > 0) & (nw.col("parts") < len(columns))).select(nw.len())
+    parts = nw.sum_horizontal(*(_there(column) for column in columns))
+    some, crossed = (parts > 0) & (parts < len(columns)), nw.lit(False)
+    if beside((*names, *counted)):
+        every = occurrences(view.columns, (*names, *counted), Headers.OUTERMOST)[0].columns
+        whole = nw.sum_horizontal(*(_there(column) for column in every)) == len(every)
+        crossed = whole & _several_ip_headers(view)
+    numbers = view.frame.select(
+        some.cast(nw.Int64()).alias("partial"), crossed.cast(nw.Int64()).alias("crossed")
+    )
+    return numbers.select(nw.col("partial").sum(), nw.col("crossed").sum())
+
+
+def _there(column: str) -> nw.Expr:
+    import narwhals as nw
+
+    return (~nw.col(column).is_null()).cast(nw.Int32())
+
+
+def beside(names: Sequence[str]) -> set[str]:
+    """Fields that tell whether a tuple of ``names`` could mix the headers of a tunnel.
+
+    Addresses and ports of one packet belong together only when it has one IP header.
+    """
+    protocols = {FIELDS[name].protocol for name in names}
+    mixed = protocols & {"ip", "ipv6"} and protocols & {"tcp", "udp"}
+    return {"ip.src", "ipv6.src"} if mixed else set()
+
+
+def _several_ip_headers(view: View) -> nw.Expr:
+    import narwhals as nw
+
+    places = ("ip_src", "ipv6_src", "ip_src_2", "ipv6_src_2")
+    headers = (_there(name) for name in places if name in view.columns)
+    return nw.sum_horizontal(*headers, nw.lit(0, nw.Int32())) > 1
 
 
 def left_out_note(names: Sequence[str], rows: Sequence[Row] | None) -> str:
-    """What to say about the packets ``left_out_query`` counts."""
-    count = int(rows[0][0]) if rows else 0
+    """What to say about the packets ``left_out_query`` counts.
+
+    Raises MeasureError when some have several IP headers: the address of one would stand beside
+    the port behind another, a pair that no packet has.
+    """
+    partial, crossed = rows[0] if rows else (0, 0)
+    if crossed:
+        raise MeasureError(
+            f"{packets_text(int(crossed))} with several IP headers: {', '.join(names)} would mix "
+            "them; use replicap.tcp.src and its kin, or keep tunnels out of the view"
+        )
+    count = int(partial or 0)
     if not count:
         return ""
     return f"{packets_text(count)} with only part of {', '.join(names)} left out"
