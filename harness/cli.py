@@ -181,6 +181,11 @@ def _verify_parser() -> _Parser:
     )
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
+    add(
+        "--write-measured",
+        action="store_true",
+        help="put what was measured beside what was published, as 'measured:' in FILE",
+    )
     add("--junit", metavar="OUT", help="verdicts as JUnit XML (- for standard output)")
     return parser
 

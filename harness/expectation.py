@@ -175,6 +175,8 @@ class ClaimEntry(Strict):
     """Display filter: only these packets are measured; numbers and streams stay as they are."""
     measure: object = None
     """What is measured: a name, {name: main parameter} or {name: {parameters}}."""
+    measured: object = None
+    """What was measured, put there by verify --write-measured; no verdict depends on it."""
     not_testable: Text | None = None
     """Instead of measure and comparison: what is missing to measure it."""
     published: Text | None = None

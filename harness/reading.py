@@ -268,7 +268,10 @@ class Reader:
         return self.validated(ClaimEntry, node, data)
 
     def check_untestable(self, node: Node, compared: list[Node]) -> None:
-        for key in [*compared, *(node.keys[k] for k in ("measure", "where") if k in node.keys)]:
+        for key in [
+            *compared,
+            *(node.keys[k] for k in ("measure", "where", "measured") if k in node.keys),
+        ]:
             self.report(key, f"a claim that is not testable has no {key.data!r}")
 
     def check_testable(

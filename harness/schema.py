@@ -66,7 +66,14 @@ def _alternatives(comparisons: Iterable[str]) -> Schema:
             },
             {
                 "required": ["not_testable"],
-                "not": {"anyOf": [{"required": ["measure"]}, {"required": ["where"]}, *one]},
+                "not": {
+                    "anyOf": [
+                        {"required": ["measure"]},
+                        {"required": ["where"]},
+                        {"required": ["measured"]},
+                        *one,
+                    ]
+                },
             },
         ]
     }

@@ -6,11 +6,12 @@ import sys
 import time
 from argparse import Namespace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.captures import say_damage, say_undecoded
-from harness.messages import UsageMistake, say_error
-from harness.report.output import check_output, write_text
+from harness.messages import UsageMistake, say, say_error
+from harness.report.output import check_output, write_over, write_text
 
 if TYPE_CHECKING:
     from harness.expectation import Expectation
@@ -44,6 +45,8 @@ def run(arguments: Namespace) -> int:
     _write(arguments, outcomes)
     for outcome in outcomes:
         _say(outcome)
+    if arguments.write_measured:
+        return max(worst(outcomes), _write_measured(outcomes))
     return worst(outcomes)
 
 
@@ -161,6 +164,25 @@ def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:
         from harness.report.html import page
 
         write_text(arguments.html, page.as_text(outcomes))
+
+
+def _write_measured(outcomes: list[Outcome]) -> int:
+    """Puts measured figures into the expectation files; 2 when one of them could not be."""
+    from harness.recording import RecordingError, recorded
+
+    status = 0
+    for outcome in outcomes:
+        path = outcome.report.expectations.path
+        try:
+            text, count = recorded(Path(path).read_bytes(), outcome.report)
+        except RecordingError as error:
+            say_error(f"{path}: {error}")
+            status = WRONG
+            continue
+        if count:
+            write_over(path, text)
+        say(f"{path}: {count} measured figures written")
+    return status
 
 
 def _say(outcome: Outcome) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -63,6 +64,16 @@ def write_whole(path: str, write: Callable[[Path], object]) -> None:
         raise
     except OSError as error:
         raise OutputError(path, (error.strerror or str(error)).lower()) from None
+
+
+def write_over(path: str, content: bytes) -> None:
+    """New content for a file that exists, whole or not at all; its permissions stay."""
+
+    def write(part: Path) -> None:
+        part.write_bytes(content)
+        shutil.copymode(path, part)
+
+    write_whole(path, write)
 
 
 def write_text(path: str, text: str) -> None:

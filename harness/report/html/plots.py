@@ -174,6 +174,7 @@ def _rows_over_time(
     drawing = Drawing(width, 12 + row * len(shown) + 22)
     inner = width - left - right
     steps_ns = span.bin_ns * together
+    per = f" per {bin_words(steps_ns)}" if together > 1 else ""
     for place, (name, title, values) in enumerate(shown):
         merged = [sum(values[at : at + together]) for at in range(0, span.bins, together)]
         base = 12 + row * (place + 1) - 8
@@ -182,7 +183,7 @@ def _rows_over_time(
         drawing.line(left, base, width - right, base, "axis")
         drawing.text(left - 6, base, "0", "tick", "end")
         drawing.text(left - 6, base - top * scale + 4, thousands(top), "tick", "end")
-        drawing.text(left, base - (row - 30) - 7, title, "label")
+        drawing.text(left, base - (row - 30) - 7, f"{title}{per}", "label")
         drawing.path(steps(merged, left, inner, base, scale), f"area fill-{name}")
     _time_axis(drawing, span, left, inner, 12 + row * len(shown) - 8)
     bins = -(-span.bins // together)
@@ -383,7 +384,7 @@ def _map(picture: Picture) -> Plot:
         drawing.path("".join(cells), f"area level-{level}")
     caption = (
         "Each cell holds the packets of a range of IPv4 sources to a range of ports; "
-        "the darker, the more: 1, from 2, 10, 100, 1,000."
+        "the stronger its colour, the more: 1, from 2, 10, 100, 1,000."
     )
     rows = [cells for _, cells in sorted(table, key=lambda one: -one[0])]
     return _made(
