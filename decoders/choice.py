@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from decoders.containers import Capture
     from decoders.row import Row
 
-DECODERS = ("auto", "reference", "tshark")
-"""What ``--decoder`` accepts; ``auto`` is the reference decoder."""
+COLUMNAR = "columnar"
+
+DECODERS = ("auto", "reference", COLUMNAR, "tshark")
+"""What ``--decoder`` accepts."""
+
+LARGE_OCTETS = 1 << 50
+"""Octets of a capture from which on ``auto`` is the columnar decoder: below, the reference decoder
+is ready before the other has loaded its compiled kernels (see docs/benchmarks.md)."""
+
+_EXPANSION = 4
+"""Octets that an octet of a compressed capture stands for, about."""
 
 
 class Rows(Protocol):
@@ -21,18 +30,25 @@ class Rows(Protocol):
         capture: Capture,
         wanted: Collection[str] | None = None,
         *,
-        keep: Sequence[bool] | None = None,
+        keep: Iterable[bool] | None = None,
     ) -> Iterator[Row]: ...
 
 
-def chosen(decoder: str) -> str:
-    """The decoder that a name stands for."""
-    return "reference" if decoder == "auto" else decoder
+def chosen(decoder: str, capture: Capture) -> str:
+    """The decoder that a name stands for; ``auto`` depends on the size of the capture."""
+    if decoder != "auto":
+        return decoder
+    return COLUMNAR if octets_about(capture) >= LARGE_OCTETS else "reference"
+
+
+def octets_about(capture: Capture) -> int:
+    """Octets of a capture, estimated when it is compressed."""
+    return capture.octets * (_EXPANSION if "+" in capture.format else 1)
 
 
 def rows_by(decoder: str) -> Rows:
     """The row-wise door of a decoder; raises KeyError for one that does not exist."""
-    if chosen(decoder) == "reference":
+    if decoder == "reference":
         from decoders import reference
 
         return reference.rows

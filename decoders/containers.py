@@ -48,10 +48,18 @@ class CaptureFile:
         self.place = place_of(path)
         self.path = os.fsdecode(path)
         self.damage: Damage | None = None
+        self._stream: Stream | None = None
         self.format = self._check()
+        self.octets = os.stat(self.place.file).st_size
+
+    @property
+    def octets_read(self) -> int:
+        """How many octets of the file, about, the iteration at hand has read."""
+        return self._stream.read() if self._stream is not None else 0
 
     def _open(self) -> Stream:
-        return open_stream(self.place)
+        self._stream = open_stream(self.place)
+        return self._stream
 
     def blocks(self) -> Iterator[bytes]:
         """The octets of the capture, without wrappings, in blocks; raises Broken at their end."""
@@ -117,6 +125,16 @@ class Capture:
     def files(self) -> tuple[CaptureFile, ...]:
         """The files that are read as one."""
         return self._files
+
+    @property
+    def octets(self) -> int:
+        """Octets of the files on disk when they were opened, as they are: compressed or not."""
+        return sum(file.octets for file in self._files)
+
+    @property
+    def octets_read(self) -> int:
+        """How many of them, about, the iteration at hand has read."""
+        return sum(file.octets_read for file in self._files)
 
     @property
     def plain_path(self) -> str | None:

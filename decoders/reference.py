@@ -5,7 +5,7 @@ Layers stand in :mod:`decoders.layers`; this puts the frame's own fields beside 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from decoders import classify
 from decoders.containers import Capture
@@ -131,7 +131,7 @@ def rows(
     capture: Capture,
     wanted: Collection[str] | None = None,
     *,
-    keep: Sequence[bool] | None = None,
+    keep: Iterable[bool] | None = None,
 ) -> Iterator[Row]:
     """The rows of a capture; with ``keep``, as if the file held only the frames it is true for.
 
@@ -143,7 +143,7 @@ def rows(
         yield decoder.row(frame)
 
 
-def kept(frames: Iterable[Frame], keep: Sequence[bool] | None) -> Iterator[Frame]:
+def kept(frames: Iterable[Frame], keep: Iterable[bool] | None) -> Iterator[Frame]:
     """The frames that ``keep`` is true for, numbered anew as a saved file would be."""
     if keep is None:
         yield from frames

@@ -1,25 +1,32 @@
-"""Rows -> the table of packets: one column for each occurrence of each field asked for.
+"""A capture -> the table of packets: one column for each occurrence of each field asked for.
 
-Column names and types come from :mod:`decoders.fields`; the table is a Polars frame.
+Column names and types come from :mod:`decoders.fields`. Chunks of rows flow from the decoder into
+a :class:`decoders.store.Store`; the table is a Polars frame, or a lazy one over files.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from decoders.choice import chosen, rows_by
+from decoders.choice import COLUMNAR, chosen, rows_by
 from decoders.classify import CLASS, CLASSES
 from decoders.containers import Capture
 from decoders.fields import ColumnType, Field, stored
 from decoders.frames import CaptureError
 from decoders.row import Row
+from decoders.store import Store
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars
+    from numpy.typing import NDArray
+
+    Keep = Sequence[bool] | NDArray[np.bool_]
 
 CHUNK = 32_768
 """Rows that are turned into columns at a time."""
@@ -34,29 +41,70 @@ PROGRESS_EVERY = 1_000
 class Table:
     """The packets of a capture.
 
-    Attributes: packets (the columns asked for, and ``frame_number``); count (rows); malformed and
-    short (frames with ``_ws.malformed`` and ``_ws.short``); undecoded (what the decoder did not
-    see inside frames -> how many frames); decoder (the one that ran); classes (each class of
-    :data:`decoders.classify.CLASSES` -> how many frames, when ``replicap.class`` was asked for:
-    they add up to ``count``).
+    Attributes: rows (the columns asked for, and ``frame_number``; in memory, or lazily in files
+    when they are many); count (rows); malformed and short (frames with ``_ws.malformed`` and
+    ``_ws.short``); undecoded (what the decoder did not see inside frames -> how many frames);
+    decoder (the one that ran); classes (each class of :data:`decoders.classify.CLASSES` -> how
+    many frames, when ``replicap.class`` was asked for: they add up to ``count``); home (what the
+    files of ``rows`` live as long as).
     """
 
-    packets: polars.DataFrame
+    rows: polars.DataFrame | polars.LazyFrame
     count: int
     malformed: int
     short: int
     undecoded: dict[str, int]
     decoder: str
     classes: dict[str, int] = dataclasses.field(default_factory=dict)
+    home: object = None
+
+    @property
+    def engine(self) -> Literal["streaming", "auto"]:
+        """Which of Polars' engines suits a query: one that holds parts only, for rows in files."""
+        import polars
+
+        return "streaming" if isinstance(self.rows, polars.LazyFrame) else "auto"
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return self.rows.lazy().collect_schema().names()
+
+    def lazy(self) -> polars.LazyFrame:
+        """The rows, for queries."""
+        return self.rows.lazy()
+
+    @property
+    def packets(self) -> polars.DataFrame:
+        """The rows in memory, however many they are."""
+        return self.rows.lazy().collect(engine=self.engine)
+
+
+class Chunks(Protocol):
+    """What a decoder made of a capture: tables of its rows, and figures, complete at their end."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def malformed(self) -> int: ...
+    @property
+    def short(self) -> int: ...
+    @property
+    def undecoded(self) -> Counter[str]: ...
+    @property
+    def classes(self) -> Counter[str]: ...
+
+    def __iter__(self) -> Iterator[polars.DataFrame]: ...
 
 
 def decode(
     capture: Capture,
     wanted: Iterable[str],
     *,
-    keep: Sequence[bool] | None = None,
+    keep: Keep | None = None,
     progress: Callable[[int], None] | None = None,
     decoder: str = "auto",
+    store: Store | None = None,
 ) -> Table:
     """The table of a capture with the columns of the fields ``wanted``.
 
@@ -65,24 +113,48 @@ def decode(
     With ``keep``, one truth value for each frame of the capture, the table is that of a file that
     holds only those frames: numbers of frames and streams are given anew. ``progress`` is told the
     number of frames now and then. Damage of the capture stands in ``capture.damage`` afterwards.
+    ``store`` is where the rows go, when it is not one of the table's own.
 
     Raises KeyError for a field that is not declared, CaptureError when nothing can be read or when
     the classes of packets, if asked for, do not add up to the number of packets.
     """
     fields = stored(("frame.number", *wanted))
-    name = chosen(decoder)
-    builder = _Builder(fields, name)
-    names = frozenset(field.name for field in fields)
-    for row in rows_by(name)(capture, names, keep=keep):
-        builder.add(row)
-        if progress is not None and builder.count % PROGRESS_EVERY == 0:
-            progress(builder.count)
+    name = chosen(decoder, capture)
+    found = chunks(name, capture, fields, keep, progress)
+    store = store or Store()
+    for chunk in found:
+        store.add(chunk)
     if progress is not None:
-        progress(builder.count)
-    table = builder.table()
-    if CLASS in names:
+        progress(found.count)
+    table = Table(
+        rows=store.rows(),
+        count=found.count,
+        malformed=found.malformed,
+        short=found.short,
+        undecoded=dict(found.undecoded),
+        decoder=name,
+        classes=dict(found.classes),
+        home=store,
+    )
+    if any(field.name == CLASS for field in fields):
         _check_classes(table, capture.path)
     return table
+
+
+def chunks(
+    name: str,
+    capture: Capture,
+    fields: list[Field],
+    keep: Keep | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Chunks:
+    """The rows of a capture as the decoder ``name`` gives them; one chunk at least."""
+    if name == COLUMNAR:
+        from decoders.columnar.pipeline import Pipeline
+
+        return Pipeline(capture, [field.name for field in fields], keep, progress)
+    wanted = frozenset(field.name for field in fields)
+    return _Builder(fields, rows_by(name)(capture, wanted, keep=keep), progress)
 
 
 def _check_classes(table: Table, path: str) -> None:
@@ -105,10 +177,14 @@ class _Column:
 
 
 class _Builder:
-    def __init__(self, fields: list[Field], decoder: str) -> None:
-        self._decoder = decoder
+    """Rows -> chunks."""
+
+    def __init__(
+        self, fields: list[Field], rows: Iterable[Row], progress: Callable[[int], None] | None
+    ) -> None:
+        self._source = rows
+        self._progress = progress
         self._columns = [_Column(field) for field in fields]
-        self._chunks: list[polars.DataFrame] = []
         self._rows = 0
         self._excess = ""
         self.count = 0
@@ -117,7 +193,17 @@ class _Builder:
         self.undecoded: Counter[str] = Counter()
         self.classes: Counter[str] = Counter()
 
-    def add(self, row: Row) -> None:
+    def __iter__(self) -> Iterator[polars.DataFrame]:
+        for row in self._source:
+            self._add(row)
+            if self._progress is not None and self.count % PROGRESS_EVERY == 0:
+                self._progress(self.count)
+            if self._rows == CHUNK:
+                yield self._flush()
+        if self._rows or not self.count:
+            yield self._flush()
+
+    def _add(self, row: Row) -> None:
         own, quoted = row.own, row.quoted
         at = self._rows
         for column in self._columns:
@@ -135,8 +221,6 @@ class _Builder:
             self._flag_excess(at)
         self._rows += 1
         self.count += 1
-        if self._rows == CHUNK:
-            self._flush()
 
     def _count(self, row: Row) -> None:
         self.malformed += "_ws.malformed" in row.own
@@ -168,7 +252,7 @@ class _Builder:
                 column.first[at] = self._excess
         self._excess = ""
 
-    def _flush(self) -> None:
+    def _flush(self) -> polars.DataFrame:
         import polars
 
         series: list[polars.Series] = []
@@ -181,28 +265,8 @@ class _Builder:
                 series.append(polars.Series(name, values, dtype=dtype))
             column.first = []
             column.further = {}
-        self._chunks.append(polars.DataFrame(series))
         self._rows = 0
-
-    def table(self) -> Table:
-        import polars
-
-        if self._rows or not self._chunks:
-            self._flush()
-        packets = (
-            self._chunks[0]
-            if len(self._chunks) == 1
-            else polars.concat(self._chunks, how="diagonal")
-        )
-        return Table(
-            packets=packets,
-            count=self.count,
-            malformed=self.malformed,
-            short=self.short,
-            undecoded=dict(self.undecoded),
-            decoder=self._decoder,
-            classes=dict(self.classes),
-        )
+        return polars.DataFrame(series)
 
 
 def polars_type(field: Field) -> polars.DataType:

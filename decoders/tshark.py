@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def rows(
     capture: Capture,
     wanted: Collection[str] | None = None,
     *,
-    keep: Sequence[bool] | None = None,
+    keep: Iterable[bool] | None = None,
 ) -> Iterator[Row]:
     """The rows of a capture, as :func:`decoders.reference.rows` gives them.
 

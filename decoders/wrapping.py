@@ -69,6 +69,8 @@ class Stream(NamedTuple):
     """Blocks of BLOCK octets; raises Broken behind the last octets that could be read."""
     wrappings: tuple[str, ...]
     """What was taken off, outermost first: ``("zip", "gz")``."""
+    read: Callable[[], int] = lambda: 0
+    """How many octets of the file, about, have been read so far."""
 
 
 class Place(NamedTuple):
@@ -335,7 +337,7 @@ def _peel(path: str, pieces: Iterator[bytes], budget: _Budget, outer: tuple[str,
         head, pieces = _peek(pieces)
         kind = wrapping_of(head)
         if kind is None:
-            return Stream(_regroup(pieces), wrappings)
+            return Stream(_regroup(pieces), wrappings, lambda: budget.read)
         if kind == "zip":
             raise CaptureError(path, 0, f"a zip archive inside {wrappings[-1]}", "a capture")
         if len(wrappings) == DEPTH:
@@ -402,7 +404,13 @@ def _open_zip(place: Place) -> Stream:
     budget = _Budget()
     path = f"{place.file}!{chosen.filename}"
     _refuse_unreadable(path, chosen)
-    return _peel(path, _zip_blocks(place.file, chosen, budget), budget, ("zip",))
+    stream = _peel(path, _zip_blocks(place.file, chosen, budget), budget, ("zip",))
+
+    def read() -> int:
+        part = min(budget.given, chosen.file_size)
+        return chosen.compress_size * part // max(1, chosen.file_size)
+
+    return stream._replace(read=read)
 
 
 def _archive(file: str) -> ZipFile:

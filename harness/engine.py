@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from decoders.choice import DECODERS
 from harness.comparisons import Judgement
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from decoders.containers import Capture
     from decoders.displayfilter import Filter
+    from decoders.table import Table
     from harness.comparisons import Comparison
     from harness.expectation import Claim, Expectation
     from harness.measures import Measure
@@ -231,8 +232,12 @@ class _Engine:
         self.tables = tables
         self.damaged = damaged
         self.frames: dict[str, LazyFrame] = {
-            name: nw.from_native(stage.table.packets.lazy()) for name, stage in tables.items()
+            name: nw.from_native(stage.table.lazy()) for name, stage in tables.items()
         }
+        engines = {stage.table.engine for stage in tables.values()}
+        self.engine: Literal["streaming", "auto"] = (
+            "streaming" if "streaming" in engines else "auto"
+        )
 
     def verdicts(self, claims: Sequence[tuple[Claim, _Job | None]]) -> list[Verdict]:
         jobs = [job for _, job in claims if job is not None]
@@ -263,7 +268,7 @@ class _Engine:
         """The packets of a stage that the claim's filter leaves."""
         from decoders.displayfilter import expression
 
-        columns = frozenset(self.tables[stage].table.packets.columns)
+        columns = frozenset(self.tables[stage].table.columns)
 
         def compiled(text: str) -> nw.Expr:
             return expression(job.filters[text], columns)
@@ -295,13 +300,15 @@ class _Engine:
         ready = [job for job in jobs if not job.ended]
         start = perf_counter()
         try:
-            found = iter(pl.collect_all([nw.to_native(q) for job in ready for q in job.queries]))
+            queries = [nw.to_native(query) for job in ready for query in job.queries]
+            found = iter(pl.collect_all(queries, engine=self.engine))
             for job in ready:
                 job.rows = [next(found).rows() for _ in job.queries]
         except PolarsError:
             for job in ready:
                 with _Errors(job):
-                    job.rows = [frame.rows() for frame in pl.collect_all(_native(job.queries))]
+                    frames = pl.collect_all(_native(job.queries), engine=self.engine)
+                    job.rows = [frame.rows() for frame in frames]
         for job in ready:
             job.seconds += (perf_counter() - start) / len(ready)
 
@@ -352,8 +359,7 @@ class _Engine:
         table = self.tables[stage].table
         if not table.undecoded or certain_in_frames(job.fields()):
             return 0
-        columns = [name for name in table.packets.columns if name.startswith(UNDECODED)]
-        flags = sum(table.count - table.packets[name].null_count() for name in columns)
+        flags = sum(_values(table, name) for name in table.columns if name.startswith(UNDECODED))
         return max(0, sum(table.undecoded.values()) - flags)
 
     def filter_text(self, job: _Job) -> str | None:
@@ -385,7 +391,8 @@ class _Engine:
             if job.claim.where is not None or job.measure.name != "packets"
         ]
         try:
-            found = pl.collect_all([nw.to_native(evidence.query) for _, evidence in wanted])
+            queries = [nw.to_native(evidence.query) for _, evidence in wanted]
+            found = pl.collect_all(queries, engine=self.engine)
         except PolarsError:
             return  # the verdicts stand without it
         for (name, evidence), frame in zip(wanted, found, strict=True):
@@ -422,6 +429,12 @@ class _Errors:
         else:
             return False
         return True
+
+
+def _values(table: Table, column: str) -> int:
+    """How many rows have a value in a column."""
+    found = table.lazy().select(column).drop_nulls().collect(engine=table.engine)
+    return found.height
 
 
 def _native(queries: Sequence[LazyFrame]) -> list[Any]:

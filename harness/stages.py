@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from decoders.containers import Capture
     from decoders.displayfilter import Filter
-    from decoders.table import Table
+    from decoders.table import Keep, Table
     from harness.expectation import Expectation, Stage
 
 ALWAYS = frozenset({"frame.number", "replicap.undecoded"})
@@ -27,7 +30,7 @@ class Decode(Protocol):
         capture: Capture,
         wanted: Iterable[str],
         *,
-        keep: Sequence[bool] | None = None,
+        keep: Keep | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Table: ...
 
@@ -43,11 +46,11 @@ class StageTable:
 
 @dataclass(frozen=True)
 class _Step:
-    """A stage whose packets are known, as positions in the capture."""
+    """A stage whose packets are known, as a mask of the capture's frames."""
 
     stage: StageTable
-    positions: Any
-    """Polars Series: index in the capture of each packet of the stage."""
+    kept: NDArray[np.bool_] | None
+    """One truth value for each frame of the capture; None when all are kept."""
 
 
 def reachable(expectation: Expectation, given: str) -> list[str]:
@@ -100,16 +103,16 @@ def stage_tables(
         read = (filters[child].fields for child in filters if declared[child].parent == name)
         return sorted({*ALWAYS, *wanted.get(name, ())}.union(*read))
 
-    def kept(name: str, keep: Sequence[bool] | None) -> Table:
+    def decoded(name: str, keep: NDArray[np.bool_] | None) -> Table:
         return decode(capture, fields(name), keep=keep, progress=progress)
 
-    steps = {given: _first(kept(given, None))}
+    steps = {given: _Step(StageTable(decoded(given, None)), None)}
     for name, condition in filters.items():
         parent = steps[declared[name].parent or given]
-        positions = _matching(parent, condition)
-        table = kept(name, _mask(positions, steps[given].stage.table.count))
+        kept = _matching(parent, condition)
+        table = decoded(name, kept)
         uncertain = parent.stage.uncertain or _uncertainty(parent.stage.table, condition)
-        steps[name] = _Step(StageTable(table, uncertain), positions)
+        steps[name] = _Step(StageTable(table, uncertain), kept)
     return {name: step.stage for name, step in steps.items()}
 
 
@@ -129,29 +132,21 @@ def _with_parents(
     return [name for name in known if name in needed]
 
 
-def _first(table: Table) -> _Step:
-    import polars as pl
-
-    return _Step(StageTable(table), pl.int_range(table.count, eager=True))
-
-
-def _matching(parent: _Step, condition: Filter) -> Any:
-    """Positions in the capture of the parent's packets that match."""
+def _matching(parent: _Step, condition: Filter) -> NDArray[np.bool_]:
+    """Which frames of the capture are packets of the parent that match."""
     import narwhals as nw
 
     from decoders.displayfilter import expression
 
-    packets = parent.stage.table.packets
-    keep = expression(condition, packets.columns).alias("keep")
-    matches = nw.from_native(packets, eager_only=True).select(keep)
-    return parent.positions.filter(matches["keep"].to_native())
-
-
-def _mask(positions: Any, frames: int) -> list[bool]:
-    import polars as pl
-
-    mask: list[bool] = pl.int_range(frames, eager=True).is_in(positions.implode()).to_list()
-    return mask
+    table = parent.stage.table
+    keep = expression(condition, table.columns).alias("keep")
+    query = nw.to_native(nw.from_native(table.lazy()).select(keep))
+    matches: NDArray[np.bool_] = query.collect(engine=table.engine)["keep"].to_numpy()
+    if parent.kept is None:
+        return matches
+    frames = parent.kept.copy()
+    frames[parent.kept] = matches
+    return frames
 
 
 def _uncertainty(parent: Table, condition: Filter) -> str:

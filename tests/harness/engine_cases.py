@@ -10,6 +10,7 @@ import polars as pl
 
 from decoders.fields import stored
 from decoders.frames import Damage
+from decoders.store import Store
 from decoders.table import Table
 from harness.engine import verify
 from harness.expectation import Expectation, read
@@ -49,6 +50,8 @@ class FakeDecoder:
 
     table: pl.DataFrame
     undecoded: Mapping[str, int] = field(default_factory=dict)
+    in_files: bool = False
+    """Give the rows as a large table has them: lazily, in several files."""
     asked: list[tuple[set[str], list[bool] | None]] = field(default_factory=list)
 
     def __call__(
@@ -75,7 +78,13 @@ class FakeDecoder:
             packets = packets.with_columns(empty[column])
             columns.append(column)
         hidden = {reason: count for reason, count in self.undecoded.items() if packets.height}
-        return Table(packets.select(columns), packets.height, 0, 0, hidden, "reference")
+        packets = packets.select(columns)
+        if not self.in_files:
+            return Table(packets, packets.height, 0, 0, hidden, "reference")
+        store = Store(rows=2)
+        for start in range(0, packets.height, 2):
+            store.add(packets.slice(start, 2))
+        return Table(store.rows(), packets.height, 0, 0, hidden, "reference", home=store)
 
 
 def report(
@@ -84,9 +93,10 @@ def report(
     *,
     capture: FakeCapture | None = None,
     undecoded: Mapping[str, int] | None = None,
+    in_files: bool = False,
     **options: Any,
 ) -> Report:
-    decoder = FakeDecoder(table, undecoded or {})
+    decoder = FakeDecoder(table, undecoded or {}, in_files)
     given: Any = capture or FakeCapture()
     return verify(expected, given, decode=decoder, **options)
 

@@ -54,8 +54,11 @@ NO_PACKET = SCAN.head(0)
         ),
     ],
 )
-def test_verdicts(body: str, status: str, published: object, measured: object) -> None:
-    verdict = only(report(claims(body), SCAN))
+@pytest.mark.parametrize("in_files", [False, True], ids=["in memory", "in files"])
+def test_verdicts(
+    body: str, status: str, published: object, measured: object, in_files: bool
+) -> None:
+    verdict = only(report(claims(body), SCAN, in_files=in_files))
     assert (verdict.status.value, verdict.published, verdict.measured) == (
         status,
         published,
@@ -84,11 +87,12 @@ def test_verdicts(body: str, status: str, published: object, measured: object) -
         ),
     ],
 )
+@pytest.mark.parametrize("in_files", [False, True], ids=["in memory", "in files"])
 def test_a_refuted_claim_shows_what_refutes_it(
-    body: str, differing: tuple[str, ...], shown: str | None
+    body: str, differing: tuple[str, ...], shown: str | None, in_files: bool
 ) -> None:
     expected = claims(body, before="macros: {web: tcp.dstport == 80}\n")
-    verdict = only(report(expected, SCAN))
+    verdict = only(report(expected, SCAN, in_files=in_files))
     assert verdict.status is Status.REFUTED
     assert verdict.differing == differing
     if shown == "tcp.dstport == 80":
@@ -218,7 +222,10 @@ stages:
         ("scans", ["not_testable", "verified", "not_testable"]),
     ],
 )
-def test_claims_of_stages_that_cannot_be_derived(given: str | None, statuses: list[str]) -> None:
+@pytest.mark.parametrize("in_files", [False, True], ids=["in memory", "in files"])
+def test_claims_of_stages_that_cannot_be_derived(
+    given: str | None, statuses: list[str], in_files: bool
+) -> None:
     expected = claims(
         "stage: original, measure: packets, equals: 3",
         "stage: scans, measure: packets, equals: 3",
@@ -226,7 +233,7 @@ def test_claims_of_stages_that_cannot_be_derived(given: str | None, statuses: li
         before=STAGES,
     )
     table = SCAN if given != "scans" else SCAN.head(3)
-    found = report(expected, table, stage=given)
+    found = report(expected, table, stage=given, in_files=in_files)
     assert [verdict.status.value for verdict in found.verdicts] == statuses
     assert found.stage == (given or "original")
     if given == "cleaned":
