@@ -177,7 +177,7 @@ def _verify_parser() -> _Parser:
         "--decoder",
         default="auto",
         metavar="NAME",
-        help="auto (the default), reference or tshark; columnar is not in this version",
+        help="auto (the default: by the size of the capture), reference, columnar or tshark",
     )
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")

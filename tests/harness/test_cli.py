@@ -148,7 +148,6 @@ def test_output_never_overwrites_an_input(
         (["verfy"], "unknown command 'verfy'; did you mean 'verify'?"),
         (["verify"], "required: -e"),
         (["verify", "-e", "x", "--html", "y", "--junit", "y"], "both 'y', expected two files"),
-        (["verify", "-e", "x", "--decoder", "columnar"], "'columnar' is not in this version"),
         (["verify", "-e", "x", "--decoder", "best"], "unknown decoder 'best'"),
         (["verify", "-e", "x", "--json", "-", "--junit", "-"], "both '-', expected two files"),
         (["verify", "-e", "x", "--json", "none/there"], "none/there: cannot be written"),
