@@ -1,8 +1,30 @@
-"""What the frame kernels hand to the conversation kernels: TCP and UDP headers as arrays.
+"""Between frame kernels and conversation kernels: TCP and UDP headers, and what is found of them.
 
-One entry a header, own and quoted ones, in the order of frames and within a frame from the wire
-inwards. Addresses are two unsigned 64-bit halves, most significant first, in network order as a
-number; of IPv4 ``hi`` is 0 and ``lo`` the address, and ``version`` tells the two apart.
+Headers are the rows of one matrix of 64-bit numbers, whose places are the ``HEADER_`` numbers of
+:mod:`decoders.columnar.kernels.sink`: own and quoted headers, TCP and UDP, in the order of frames
+and within a frame from the wire inwards. A header stands here when it takes a stream number:
+16 octets of TCP, 8 of UDP and a length that is believed (semantics 2.2).
+
+==================  ===============================================================================
+HEADER_ROW          row of the batch, from 0
+HEADER_TCP          1: TCP, 0: UDP and UDP-Lite, whose places from HEADER_SEQ on may hold anything
+HEADER_QUOTED       1: of a packet that an ICMP error carries
+HEADER_VERSION      4 or 6, of the IP header that carries it
+HEADER_SRC_HI ...   addresses as two 64-bit halves in network order (bit patterns: an int64 may be
+HEADER_DST_LO       negative); of IPv4 the high half is 0 and the low one the address
+HEADER_SRCPORT ...  ports
+HEADER_SEQ, _ACK    raw numbers
+HEADER_FLAGS        twelve bits
+HEADER_WINDOW       as it stands in the header
+HEADER_LENGTH       octets of payload; ABSENT in fragments, quotations and segments shorter than
+                    their header
+HEADER_CUT          1: the capture ends before the header with its options does
+HEADER_SCALE        window scale, at most 14; ABSENT: no option was looked at; NO_SCALE_OPTION
+HEADER_SHOWN        1: the row has ``tcp.flags`` among its own fields (of whichever header)
+HEADER_HANDS_UP     1: a dissector of the payload was asked (``payload_at`` of the reference)
+==================  ===============================================================================
+
+The same number of rows, in the same order, comes back as :class:`Found`.
 """
 
 from __future__ import annotations
@@ -12,63 +34,89 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+I64 = NDArray[np.int64]
+
 ABSENT = -1
 """A length, scale or place that is not known."""
 
 NO_SCALE_OPTION = -2
-"""``window_scale`` of a SYN whose options were walked and hold no window scale."""
+"""``HEADER_SCALE`` of a SYN whose options were walked and hold no window scale."""
 
-U64 = NDArray[np.uint64]
-I64 = NDArray[np.int64]
-I32 = NDArray[np.int32]
-I8 = NDArray[np.int8]
-Flags = NDArray[np.bool_]
+NOTHING = int(np.iinfo(np.int64).min)
+"""What stands in a place of ``Found.cells`` when the header gets no such cell."""
+
+(
+    STREAM, COMPLETENESS, SEQ, ACK, NXTSEQ, MARKS,
+    WINDOW_SIZE, DUPLICATE_ACK_NUM, DUPLICATE_ACK_FRAME, ACKS_FRAME, ACK_RTT, INITIAL_RTT,
+    RTO_FRAME, RTO, BYTES_IN_FLIGHT, PUSH_BYTES_SENT,
+) = range(16)  # fmt: skip
+NUMBERED, ANALYSED = 6, 16
+"""Places of a header that was only numbered, and with analysis."""
+
+FIELD_OF = {
+    STREAM: "tcp.stream",
+    COMPLETENESS: "tcp.completeness",
+    SEQ: "tcp.seq",
+    ACK: "tcp.ack",
+    NXTSEQ: "tcp.nxtseq",
+    WINDOW_SIZE: "tcp.window_size",
+    DUPLICATE_ACK_NUM: "tcp.analysis.duplicate_ack_num",
+    DUPLICATE_ACK_FRAME: "tcp.analysis.duplicate_ack_frame",
+    ACKS_FRAME: "tcp.analysis.acks_frame",
+    ACK_RTT: "tcp.analysis.ack_rtt",
+    INITIAL_RTT: "tcp.analysis.initial_rtt",
+    RTO_FRAME: "tcp.analysis.rto_frame",
+    RTO: "tcp.analysis.rto",
+    BYTES_IN_FLIGHT: "tcp.analysis.bytes_in_flight",
+    PUSH_BYTES_SENT: "tcp.analysis.push_bytes_sent",
+}
+"""Field of each place of a TCP header but MARKS; STREAM of a UDP header is ``udp.stream``.
+
+Times are nanoseconds and may be negative. Of a quoted TCP header the layer itself puts ``tcp.seq``
+and ``tcp.ack``: here they are NOTHING.
+"""
+
+MARK_FIELDS = (
+    "tcp.analysis.ack_lost_segment",
+    "tcp.analysis.duplicate_ack",
+    "tcp.analysis.fast_retransmission",
+    "tcp.analysis.keep_alive",
+    "tcp.analysis.keep_alive_ack",
+    "tcp.analysis.lost_segment",
+    "tcp.analysis.out_of_order",
+    "tcp.analysis.retransmission",
+    "tcp.analysis.reused_ports",
+    "tcp.analysis.spurious_retransmission",
+    "tcp.analysis.window_full",
+    "tcp.analysis.window_update",
+    "tcp.analysis.zero_window",
+    "tcp.analysis.zero_window_probe",
+    "tcp.analysis.zero_window_probe_ack",
+    "tcp.analysis",
+    "tcp.analysis.flags",
+    "tcp.analysis.tfo_ack",
+    "tcp.connection.fin_active",
+    "tcp.connection.fin_passive",
+)
+"""Field of each bit of MARKS: true when the bit is set.
+
+``tcp.analysis.duplicate_ack`` occurs twice, as in Wireshark, when DUPLICATE_ACK_NUM is there.
+"""
+
+TAKES_BACK = 1 << len(MARK_FIELDS)
+"""Bit of MARKS: payload protocols of the row are taken back (semantics 6.3)."""
+
+(EXPERT_ROW, EXPERT_QUOTED, EXPERT_SEVERITY, EXPERT_GROUP, EXPERT_MESSAGE) = range(5)
+EXPERT_PLACES = 5
 
 
-class Ends(NamedTuple):
-    """Both ends of each header."""
+class Found(NamedTuple):
+    """What conversations tell of each header of a batch."""
 
-    version: I8
-    """4 or 6."""
-    src_hi: U64
-    src_lo: U64
-    dst_hi: U64
-    dst_lo: U64
-    srcport: I32
-    dstport: I32
+    cells: I64
+    """[header, NUMBERED or ANALYSED]; of a UDP header only STREAM is filled, MARKS is 0."""
+    experts: I64
+    """[item, EXPERT_PLACES], in order; they stand behind all other expert items of their row.
 
-
-class Segments(NamedTuple):
-    """TCP headers; numbers are raw, lengths in octets."""
-
-    row: I64
-    """Row of the batch that holds the header, from 0."""
-    frame: I64
-    """``frame.number`` of that row."""
-    time_ns: I64
-    timed: Flags
-    """Whether the frame has a time stamp."""
-    quoted: Flags
-    ends: Ends
-    seq: I64
-    ack: I64
-    flags: I32
-    """Twelve bits."""
-    window: I32
-    length: I64
-    """Octets of payload; ABSENT in fragments, quotations and segments shorter than their header."""
-    options_cut: Flags
-    window_scale: I32
-    """Value of the option, at most 14; ABSENT: no option was looked at; NO_SCALE_OPTION."""
-    shows_flags: Flags
-    """Whether the row has ``tcp.flags`` among its own fields (also of another header)."""
-    hands_up: Flags
-    """Whether a payload protocol stands in the row that an analysis mark takes back."""
-
-
-class Datagrams(NamedTuple):
-    """UDP headers."""
-
-    row: I64
-    quoted: Flags
-    ends: Ends
+    The message is a code of :func:`decoders.columnar.numbers.spelled`.
+    """
