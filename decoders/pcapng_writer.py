@@ -57,7 +57,8 @@ def _packet(frame: Frame, interfaces: dict[Interface, int]) -> bytes:
     if frame.interface.linktype < 0:
         return _block(CUSTOM, struct.pack("<I", PRIVATE_ENTERPRISE) + frame.data)
     number = interfaces[frame.interface]
-    if frame.time_ns is None and number == 0 and len(frame.data) == frame.wire_length:
+    whole = len(frame.data) == frame.wire_length
+    if frame.time_ns is None and number == 0 and whole and not frame.comments:
         return _block(SIMPLE, struct.pack("<I", frame.wire_length) + data)
     time = frame.time_ns or 0
     head = struct.pack(

@@ -182,6 +182,11 @@ def _verify_parser() -> _Parser:
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
     add(
+        "--evidence",
+        metavar="DIR",
+        help="for each refuted claim the packets concerned, as DIR/CLAIM.pcapng",
+    )
+    add(
         "--write-measured",
         action="store_true",
         help="put what was measured beside what was published, as 'measured:' in FILE",

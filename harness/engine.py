@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from decoders.choice import DECODERS
 from harness.comparisons import Judgement
+from harness.evidence import Concerned, narrowed, packets_of, witness_fields
 from harness.measuring import EXAMPLES, Measured, MeasureError, Plan, Row, View
 from harness.pictures import Interest, Sketch, draw, needed, sketches
 from harness.stages import (
@@ -89,10 +90,12 @@ def verify(
     progress: Callable[[int], None] | None = None,
     decode: Decode | None = None,
     pictures: bool = False,
+    evidence: int = 0,
 ) -> Report:
     """Measure every claim that ``select`` keeps on a capture, and judge it.
 
-    With ``pictures`` the report also holds what can be drawn of the capture.
+    With ``pictures`` the report also holds what can be drawn of the capture, with ``evidence`` at
+    most so many packets that each refuted claim is about.
 
     ``stage`` says which published file the capture is: by default the one it is pinned as, or the
     first. ``decode`` stands in for the decoder in tests. Raises CaptureError for a capture that
@@ -111,6 +114,9 @@ def verify(
     drawn = sketches(_interests(able), given) if pictures else []
     for name, fields in needed(drawn).items():
         wanted.setdefault(name, set()).update(fields)
+    for job in able if evidence else ():
+        if not job.ended:
+            wanted[job.stages[0]].update(witness_fields(job.measure, expectation.macros))
     try:
         tables = stage_tables(
             expectation, capture, given, wanted, parse=_parse, decode=decode, progress=progress
@@ -120,6 +126,11 @@ def verify(
     facts = _facts(capture, tables[given])
     engine = _Engine(expectation, tables, damaged=facts.damaged_at is not None)
     verdicts = engine.verdicts([(claim, jobs[claim.id]) for claim in claims])
+    refuted = [
+        (found, verdict)
+        for verdict in verdicts
+        if verdict.status is Status.REFUTED and (found := jobs[verdict.claim.id]) is not None
+    ]
     return Report(
         expectations=expectation,
         capture=facts,
@@ -128,6 +139,7 @@ def verify(
         stage=given,
         verdicts=tuple(verdicts),
         pictures=engine.pictures(drawn),
+        evidence=engine.concerned(refuted, evidence) if evidence else (),
     )
 
 
@@ -399,12 +411,45 @@ class _Engine:
             lines = tuple(evidence.lines(frame.rows())[:EXAMPLES])
             judged[name] = replace(judged[name], differing=lines)
 
+    def concerned(
+        self, refuted: Sequence[tuple[_Job, Verdict]], most: int
+    ) -> tuple[Concerned, ...]:
+        """The first packets that each refuted claim is about, and how many there are."""
+        import narwhals as nw
+
+        found: list[tuple[_Job, str]] = []
+        queries: list[LazyFrame] = []
+        for job, verdict in refuted:
+            view = self.view(job, job.stages[0])
+            narrow = narrowed(job.measure, verdict)
+            text, packets = packets_of(view, job.claim.where, narrow, self.macros)
+            numbers = packets.select(nw.col("frame_number"))
+            queries += [numbers.sort("frame_number").head(most), numbers.select(nw.len())]
+            found.append((job, text))
+        rows = iter(self.collected(queries))
+        return tuple(
+            Concerned(
+                job.claim.id,
+                text,
+                job.stages[0],
+                self.tables[job.stages[0]].numbers_in_capture([row[0] for row in next(rows)]),
+                int(next(rows)[0][0]),
+            )
+            for job, text in found
+        )
+
+    def collected(self, queries: Sequence[LazyFrame]) -> list[list[Row]]:
+        """The rows of each query, run together."""
+        import polars as pl
+
+        return [found.rows() for found in pl.collect_all(_native(queries), engine=self.engine)]
+
     def pictures(self, drawn: Sequence[Sketch]) -> tuple[Picture, ...]:
         """The pictures of the stages, drawn from their packets."""
         if not drawn:
             return ()
-        columns = {name: stage.table.packets.columns for name, stage in self.tables.items()}
-        return draw(drawn, self.frames, columns, _collected)
+        columns = {name: stage.table.columns for name, stage in self.tables.items()}
+        return draw(drawn, self.frames, columns, self.collected)
 
 
 class _Errors:
@@ -441,12 +486,6 @@ def _native(queries: Sequence[LazyFrame]) -> list[Any]:
     import narwhals as nw
 
     return [nw.to_native(query) for query in queries]
-
-
-def _collected(queries: Sequence[LazyFrame]) -> list[list[Row]]:
-    import polars as pl
-
-    return [found.rows() for found in pl.collect_all(_native(queries))]
 
 
 def _timed(job: _Job, step: Callable[[_Job], Any]) -> Any:

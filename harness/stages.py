@@ -42,6 +42,17 @@ class StageTable:
     table: Table
     uncertain: str = ""
     """Why nobody can say which packets belong to this stage; empty when it is certain."""
+    kept: NDArray[np.bool_] | None = None
+    """Which frames of the capture belong to it; None for all."""
+
+    def numbers_in_capture(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Frame numbers of the stage as those of the capture that was given."""
+        if self.kept is None:
+            return tuple(numbers)
+        import numpy as np
+
+        places = np.flatnonzero(self.kept)
+        return tuple(int(places[number - 1]) + 1 for number in numbers)
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ def stage_tables(
         kept = _matching(parent, condition)
         table = decoded(name, kept)
         uncertain = parent.stage.uncertain or _uncertainty(parent.stage.table, condition)
-        steps[name] = _Step(StageTable(table, uncertain), kept)
+        steps[name] = _Step(StageTable(table, uncertain, kept), kept)
     return {name: step.stage for name, step in steps.items()}
 
 

@@ -18,6 +18,7 @@ from harness.version import VERSION
 
 if TYPE_CHECKING:
     from harness.comparisons import Json
+    from harness.evidence import Concerned
     from harness.expectation import Claim, Expectation
     from harness.pictures import Picture
 
@@ -90,6 +91,8 @@ class Report:
     verdicts: tuple[Verdict, ...]
     pictures: tuple[Picture, ...] = ()
     """What can be drawn of the capture, when it was asked for."""
+    evidence: tuple[Concerned, ...] = ()
+    """Packets that refuted claims are about, when they were asked for."""
 
     def summary(self) -> dict[Status, int]:
         """Number of verdicts of each status, zeros included."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from harness.commands.captures import say_damage, say_undecoded
 from harness.messages import UsageMistake, say, say_error
-from harness.report.output import check_output, write_over, write_text
+from harness.report.output import check_output, make_folder, write_over, write_text
 
 if TYPE_CHECKING:
+    from decoders.containers import Capture
     from harness.expectation import Expectation
     from harness.problems import ExpectationError
     from harness.report.outcome import Outcome
+    from harness.verdicts import Report
 
 WRONG = 2
 _OUTPUTS = ("json", "junit", "html")
@@ -58,6 +60,8 @@ def _check_outputs(arguments: Namespace) -> None:
     inputs = [*arguments.captures, *arguments.expectations]
     for name in names.values():
         check_output(name, inputs)
+    if arguments.evidence is not None:
+        make_folder(arguments.evidence)
 
 
 def _check_decoder(name: str) -> None:
@@ -125,6 +129,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     from decoders.containers import open_captures
     from decoders.frames import CaptureError
     from harness.engine import UsageError, verify
+    from harness.evidence import MOST_PACKETS
     from harness.pinned import CaptureNotFound, pinned_path
     from harness.report.outcome import Outcome, not_run
     from harness.report.progress import FrameCounter
@@ -140,12 +145,25 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
                 decoder=arguments.decoder,
                 progress=progress,
                 pictures=arguments.html is not None,
+                evidence=0 if arguments.evidence is None else MOST_PACKETS,
             )
+        if arguments.evidence is not None:
+            _write_evidence(arguments, report, capture)
     except (CaptureError, CaptureNotFound) as error:
         return not_run(expectation, arguments.stage or expectation.stages[0].id, str(error))
     except UsageError as error:
         raise UsageMistake(str(error)) from None
     return Outcome(report, time.perf_counter() - start)
+
+
+def _write_evidence(arguments: Namespace, report: Report, capture: Capture) -> None:
+    from harness.report.evidence import write
+
+    several = len(arguments.expectations) > 1
+    prefix = f"{Path(report.expectations.path).stem}-" if several else ""
+    inputs = [*arguments.captures, *arguments.expectations]
+    for line in write(arguments.evidence, prefix, report, capture, inputs):
+        say(line)
 
 
 def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:

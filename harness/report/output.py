@@ -44,6 +44,16 @@ def _same(path: str, other: str) -> bool:
         return False
 
 
+def make_folder(path: str) -> None:
+    """A folder for results, made when it is not there. Raises OutputError."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(path, "it is a file, expected a folder") from None
+    except OSError as error:
+        raise OutputError(path, (error.strerror or str(error)).lower()) from None
+
+
 def write_whole(path: str, write: Callable[[Path], object]) -> None:
     """Calls ``write`` with a file beside ``path`` and renames it when it is complete.
 
