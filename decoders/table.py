@@ -22,6 +22,8 @@ from decoders.row import Row
 from decoders.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import polars
     from numpy.typing import NDArray
@@ -73,6 +75,15 @@ class Table:
     def lazy(self) -> polars.LazyFrame:
         """The rows, for queries."""
         return self.rows.lazy()
+
+    def write_parquet(self, path: Path) -> None:
+        """Write the rows to one file, part by part when they are in files."""
+        import polars
+
+        if isinstance(self.rows, polars.DataFrame):
+            self.rows.write_parquet(path)
+        else:
+            self.rows.sink_parquet(path, engine="streaming")
 
     @property
     def packets(self) -> polars.DataFrame:

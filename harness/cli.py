@@ -160,6 +160,15 @@ def _parser(command: str) -> _Parser:
     )
 
 
+def _add_decoder(parser: _Parser) -> None:
+    parser.add_argument(
+        "--decoder",
+        default="auto",
+        metavar="NAME",
+        help="auto (the default: by the size of the capture), reference, columnar or tshark",
+    )
+
+
 def _verify_parser() -> _Parser:
     parser = _parser("verify")
     add = parser.add_argument
@@ -173,12 +182,7 @@ def _verify_parser() -> _Parser:
         help="expectation file; give -e again for more files",
     )
     add("--stage", metavar="NAME", help="the stage that CAPTURE is (default: the first)")
-    add(
-        "--decoder",
-        default="auto",
-        metavar="NAME",
-        help="auto (the default: by the size of the capture), reference, columnar or tshark",
-    )
+    _add_decoder(parser)
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
     add(
@@ -209,6 +213,7 @@ def _fields_parser() -> _Parser:
         help="field to print, one column each; give -e again for more fields",
     )
     add("--aggregator", default=",", metavar="CHAR", help="between occurrences (default: ,)")
+    _add_decoder(parser)
     return parser
 
 
@@ -217,6 +222,7 @@ def _decode_parser() -> _Parser:
     add = parser.add_argument
     add("captures", nargs="+", metavar="CAPTURE", help="several are read as one, by time")
     add("--to", required=True, metavar="OUT.parquet", help="the file to write")
+    _add_decoder(parser)
     return parser
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from harness.messages import say, say_error
+from harness.messages import UsageMistake, say, say_error
 from harness.problems import escaped
 
 if TYPE_CHECKING:
     from decoders.containers import Capture
 
 DAMAGED = 3
+
+
+def check_decoder(name: str) -> None:
+    """Raises UsageMistake for a decoder that does not exist."""
+    from decoders.choice import DECODERS
+
+    if name not in DECODERS:
+        available = ", ".join(DECODERS)
+        raise UsageMistake(f"--decoder: unknown decoder {name!r}, expected one of {available}")
 
 
 def damage_status(capture: Capture) -> int:

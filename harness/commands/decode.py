@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from harness.commands.captures import damage_status, say_undecoded
+from harness.commands.captures import check_decoder, damage_status, say_undecoded
 from harness.messages import UsageMistake, say
 from harness.report.output import check_output, write_whole
 
@@ -18,6 +18,7 @@ def run(arguments: Namespace) -> int:
     if not target.endswith(".parquet"):
         raise UsageMistake(f"--to: found {target!r}, expected a name that ends in .parquet")
     check_output(target, arguments.captures)
+    check_decoder(arguments.decoder)
 
     from decoders.containers import open_captures
     from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS
@@ -28,8 +29,8 @@ def run(arguments: Namespace) -> int:
     with FrameCounter("decoding") as progress:
         # Octets of packets are for filters; a table of all fields would hold each packet again.
         wanted = [name for name in FIELDS if not name.startswith((OCTETS, ITEM, LENGTH))]
-        table = decode(capture, wanted, progress=progress)
-    write_whole(target, table.packets.write_parquet)
-    say(f"{target}: {table.count} packets, {table.packets.width} columns")
+        table = decode(capture, wanted, progress=progress, decoder=arguments.decoder)
+    write_whole(target, table.write_parquet)
+    say(f"{target}: {table.count} packets, {len(table.columns)} columns")
     say_undecoded(table.undecoded)
     return damage_status(capture)

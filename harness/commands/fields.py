@@ -7,19 +7,24 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
-from itertools import repeat
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.captures import damage_status, say_undecoded
+from harness.commands.captures import check_decoder, damage_status, say_undecoded
 from harness.messages import UsageMistake, say
 
 if TYPE_CHECKING:
+    import polars
+
     from decoders.containers import Capture
+    from decoders.displayfilter import Filter
     from decoders.fields import Field
     from decoders.row import Row
 
 LINES = 1_000
 """Lines that are written at a time."""
+
+Lines = Iterator[Sequence[str]]
 
 
 def run(arguments: Namespace) -> int:
@@ -30,13 +35,20 @@ def run(arguments: Namespace) -> int:
     if len(arguments.aggregator) != 1:
         found = arguments.aggregator
         raise UsageMistake(f"--aggregator: found {found!r}, expected one character")
+    check_decoder(arguments.decoder)
     fields = [_field(name) for name in arguments.fields]
-    matches = _matcher(arguments.filter)
+    condition = _parsed(arguments.filter)
 
+    from decoders.choice import COLUMNAR, chosen
     from decoders.containers import open_captures
 
     capture = open_captures(arguments.captures)
-    _print(_lines(capture, fields, arguments.aggregator, matches(capture)))
+    decoder = chosen(arguments.decoder, capture)
+    if condition is None and decoder != COLUMNAR:
+        lines = _lines_of_rows(capture, fields, arguments.aggregator, decoder)
+    else:
+        lines = _lines_of_chunks(capture, fields, arguments.aggregator, decoder, condition)
+    _print(lines)
     return damage_status(capture)
 
 
@@ -50,11 +62,11 @@ def _field(name: str) -> Field:
     return FIELDS[name]
 
 
-def _matcher(text: str) -> Callable[[Capture], Iterator[bool]]:
-    """Which frames of a capture a display filter keeps; it is parsed at once, run later."""
+def _parsed(text: str) -> Filter | None:
+    """A display filter; it is parsed at once, run later."""
     if not text.strip():
-        return lambda _: repeat(True)
-    from decoders.displayfilter import FilterError, expression, parse
+        return None
+    from decoders.displayfilter import FilterError, parse
 
     try:
         parsed = parse(text)
@@ -62,41 +74,64 @@ def _matcher(text: str) -> Callable[[Capture], Iterator[bool]]:
         raise UsageMistake(f"-Y: {error}") from None
     for warning in parsed.warnings:
         say(f"warning: -Y: {warning}")
-
-    def matches(capture: Capture) -> Iterator[bool]:
-        import narwhals as nw
-
-        from decoders.table import decode
-        from harness.report.progress import FrameCounter
-
-        with FrameCounter("filtering") as progress:
-            packets = decode(capture, parsed.fields, progress=progress).packets
-        try:
-            condition = expression(parsed, packets.columns)
-        except FilterError as error:
-            raise UsageMistake(f"-Y: {error}") from None
-        kept = nw.from_native(packets).select(keep=condition)
-        return iter(kept["keep"].to_list())
-
-    return matches
+    return parsed
 
 
-def _lines(
-    capture: Capture, fields: Sequence[Field], aggregator: str, matches: Iterator[bool]
-) -> Iterator[str]:
+def _lines_of_chunks(
+    capture: Capture,
+    fields: Sequence[Field],
+    aggregator: str,
+    decoder: str,
+    condition: Filter | None,
+) -> Lines:
+    """Lines by the column: what it takes to load Polars pays off, or a filter needs it anyway."""
+    from decoders.columns_as_text import lines
     from decoders.fields import stored
-    from decoders.reference import rows
+    from decoders.table import chunks
+
+    read = condition.fields if condition is not None else frozenset[str]()
+    wanted = stored(("frame.number", *read, *(field.name for field in fields)))
+    found = chunks(decoder, capture, wanted)
+    for chunk in found:
+        kept = chunk if condition is None else _matching(chunk, condition)
+        yield lines(kept, fields, aggregator).to_list()
+    say_undecoded(found.undecoded)
+
+
+def _matching(chunk: polars.DataFrame, condition: Filter) -> polars.DataFrame:
+    """The packets that match; columns that no packet of the chunk has are null in all of them."""
+    import narwhals as nw
+
+    from decoders.displayfilter import FilterError, expression
+
+    try:
+        keep = expression(condition, chunk.columns)
+    except FilterError as error:
+        raise UsageMistake(f"-Y: {error}") from None
+    return nw.from_native(chunk).filter(keep).to_native()
+
+
+def _lines_of_rows(
+    capture: Capture, fields: Sequence[Field], aggregator: str, decoder: str
+) -> Lines:
+    """Lines by the row: the way of small captures, which are printed before Polars is loaded."""
+    from decoders.choice import rows_by
+    from decoders.fields import stored
     from decoders.spelling import speller
 
     wanted = {part.name for part in stored(field.name for field in fields)}
     undecoded: Counter[str] = Counter()
     cells = [(field.name, field.of != (), speller(field)) for field in fields]
-    # The mask ends with the readable frames, as the rows do.
-    for row, keep in zip(rows(capture, wanted), matches, strict=False):
-        if "replicap.undecoded" in row.own:
-            undecoded.update(row.own["replicap.undecoded"])
-        if keep:
+
+    def lines() -> Iterator[str]:
+        for row in rows_by(decoder)(capture, wanted):
+            if "replicap.undecoded" in row.own:
+                undecoded.update(row.own["replicap.undecoded"])
             yield "\t".join(_cells(row, cells, aggregator))
+
+    every = lines()
+    while batch := list(islice(every, LINES)):
+        yield batch
     say_undecoded(undecoded)
 
 
@@ -115,26 +150,23 @@ def _cells(
             yield aggregator.join([spell(value) for value in values])
 
 
-def _print(lines: Iterator[str]) -> None:
+def _print(lines: Lines) -> None:
     out = sys.stdout
     if isinstance(out, TextIOWrapper):
         out.reconfigure(encoding="utf-8")
-    show = _as_is
-    if out.isatty():
-        from harness.problems import escaped
-
-        def show(line: str) -> str:
-            return "\t".join(map(escaped, line.split("\t")))
-
-    batch: list[str] = []
-    for line in lines:
-        batch.append(f"{show(line)}\n")
-        if len(batch) == LINES:
-            out.write("".join(batch))
-            batch.clear()
-    out.write("".join(batch))
+    show = _escaped if out.isatty() else _as_they_are
+    for batch in lines:
+        if batch:
+            out.write("\n".join(show(batch)))
+            out.write("\n")
     out.flush()
 
 
-def _as_is(line: str) -> str:
-    return line
+def _as_they_are(lines: Sequence[str]) -> Sequence[str]:
+    return lines
+
+
+def _escaped(lines: Sequence[str]) -> Sequence[str]:
+    from harness.problems import escaped
+
+    return ["\t".join(map(escaped, line.split("\t"))) for line in lines]

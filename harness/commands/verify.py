@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.captures import say_damage, say_undecoded
+from harness.commands.captures import check_decoder, say_damage, say_undecoded
 from harness.messages import UsageMistake, say, say_error
 from harness.report.output import check_output, make_folder, write_over, write_text
 
@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> int:
     Raises UsageMistake, OutputError.
     """
     _check_outputs(arguments)
-    _check_decoder(arguments.decoder)
+    check_decoder(arguments.decoder)
     expectations = _load(arguments.expectations)
     if not expectations:
         return WRONG
@@ -62,15 +62,6 @@ def _check_outputs(arguments: Namespace) -> None:
         check_output(name, inputs)
     if arguments.evidence is not None:
         make_folder(arguments.evidence)
-
-
-def _check_decoder(name: str) -> None:
-    from decoders.choice import DECODERS
-
-    if name in DECODERS:
-        return
-    available = ", ".join(DECODERS)
-    raise UsageMistake(f"--decoder: unknown decoder {name!r}, expected one of {available}")
 
 
 def _load(paths: list[str]) -> list[Expectation]:

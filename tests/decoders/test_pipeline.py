@@ -103,7 +103,7 @@ def test_a_reader_nobody_waits_for_ends() -> None:
     assert [thread.name for thread in threading.enumerate() if "replicap" in thread.name] == []
 
 
-def test_a_table_in_files_is_the_table_in_memory() -> None:
+def test_a_table_in_files_is_the_table_in_memory(tmp_path: Path) -> None:
     (path,) = (path for path in CAPTURES if path.stem == "tcp_scan")
     whole = decode(open_captures([path]), WANTED)
     parts = decode(open_captures([path]), WANTED, store=Store(rows=5))
@@ -112,3 +112,6 @@ def test_a_table_in_files_is_the_table_in_memory() -> None:
     assert (whole.engine, parts.engine) == ("auto", "streaming")
     assert_frame_equal(parts.packets, whole.packets)
     assert parts.columns == whole.columns
+    for name, table in (("whole", whole), ("parts", parts)):
+        table.write_parquet(tmp_path / name)
+        assert_frame_equal(pl.read_parquet(tmp_path / name), whole.packets)

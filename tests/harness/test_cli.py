@@ -154,6 +154,8 @@ def test_output_never_overwrites_an_input(
         (["fields", "x", "-e", "ip.sorce"], "unknown field 'ip.sorce'; did you mean 'ip.src'?"),
         (["fields", "x", "-e", "ip.src", "--aggregator", ";;"], "expected one character"),
         (["decode", "x", "--to", "x.csv"], "expected a name that ends in .parquet"),
+        (["fields", "x", "-e", "ip.src", "--decoder", "best"], "unknown decoder 'best'"),
+        (["decode", "x", "--to", "x.parquet", "--decoder", "best"], "unknown decoder 'best'"),
         (["fields", "x", "-e", "ip.src", "--what"], "unrecognized arguments: --what"),
     ],
 )
@@ -197,6 +199,22 @@ def test_fields_of_matching_frames(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_empty_filter_is_all_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capture = cases.capture(tmp_path)
     assert fields(capsys, capture, "-Y", "", "-e", "frame.number") == "1\n2\n3\n"
+
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.mark.parametrize("name", ["tcp_scan.pcap", "icmp_embedded.pcap", "dialup_noise.pcapng"])
+@pytest.mark.parametrize("condition", ["", "ip && frame.len > 60"])
+def test_fields_are_the_same_from_both_decoders(
+    name: str, condition: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["-Y", condition, "-e", "frame.time_epoch", "-e", "ip.addr", "-e", "ip.id"]
+    asked += ["-e", "vlan.id", "-e", "tcp.port", "-e", "tcp.flags", "-e", "icmp", "-e", "eth.src"]
+    by_row = fields(capsys, GOLDEN / name, *asked, "--decoder", "reference")
+    by_column = fields(capsys, GOLDEN / name, *asked, "--decoder", "columnar")
+    assert by_row == by_column
+    assert len(by_row.splitlines()) > 3
 
 
 def test_fields_escape_what_would_break_a_line(
