@@ -183,6 +183,11 @@ def _verify_parser() -> _Parser:
     )
     add("--stage", metavar="NAME", help="the stage that CAPTURE is (default: the first)")
     _add_decoder(parser)
+    add(
+        "--confirm",
+        action="store_true",
+        help="measure every claim with each decoder there is; an error where they differ",
+    )
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
     add(

@@ -102,6 +102,33 @@ def verify(
     cannot be read and UsageError for an unknown stage or decoder, and for a stage whose filter
     cannot be applied.
     """
+    report, _ = verify_with_tables(
+        expectation,
+        capture,
+        stage=stage,
+        decoder=decoder,
+        select=select,
+        progress=progress,
+        decode=decode,
+        pictures=pictures,
+        evidence=evidence,
+    )
+    return report
+
+
+def verify_with_tables(
+    expectation: Expectation,
+    capture: Capture,
+    *,
+    stage: str | None = None,
+    decoder: str = "auto",
+    select: Callable[[Claim], bool] | None = None,
+    progress: Callable[[int], None] | None = None,
+    decode: Decode | None = None,
+    pictures: bool = False,
+    evidence: int = 0,
+) -> tuple[Report, dict[str, StageTable]]:
+    """:func:`verify`, and the decoded stages that it measured on."""
     from decoders.displayfilter import FilterError
 
     given = _given_stage(expectation, capture, stage)
@@ -131,7 +158,7 @@ def verify(
         for verdict in verdicts
         if verdict.status is Status.REFUTED and (found := jobs[verdict.claim.id]) is not None
     ]
-    return Report(
+    report = Report(
         expectations=expectation,
         capture=facts,
         decoder=tables[given].table.decoder,
@@ -141,6 +168,13 @@ def verify(
         pictures=engine.pictures(drawn),
         evidence=engine.concerned(refuted, evidence) if evidence else (),
     )
+    return report, tables
+
+
+def claim_fields(expectation: Expectation, claim: Claim) -> frozenset[str]:
+    """Registry names that a claim reads; none of one whose filters are refused."""
+    job = _job(expectation, claim, claim.stage)
+    return frozenset() if job is None else frozenset(job.fields())
 
 
 def _given_stage(expectation: Expectation, capture: Capture, stage: str | None) -> str:

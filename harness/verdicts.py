@@ -58,6 +58,8 @@ class Verdict:
     """Display filter of the packets that matter, to paste into Wireshark."""
     seconds: float
     """Time this claim took; queries run together, their time is shared out equally."""
+    confirmed: int | None = None
+    """How many decoders gave this figure; None when only one was asked."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class Report:
     """What can be drawn of the capture, when it was asked for."""
     evidence: tuple[Concerned, ...] = ()
     """Packets that refuted claims are about, when they were asked for."""
+    confirmed_by: tuple[str, ...] = ()
+    """The decoders that every claim was measured with, when more than one was asked."""
 
     def summary(self) -> dict[Status, int]:
         """Number of verdicts of each status, zeros included."""
@@ -116,6 +120,7 @@ class Report:
             "expectations": str(self.expectations.path),
             "capture": self._capture_json(),
             "decoder": self.decoder,
+            **({"confirmed_by": list(self.confirmed_by)} if self.confirmed_by else {}),
             "twin": self.twin,
             "claims": [_claim_json(verdict) for verdict in self.verdicts],
             "summary": {status.value: count for status, count in self.summary().items()},
@@ -137,6 +142,7 @@ class Report:
 
 def _claim_json(verdict: Verdict) -> dict[str, object]:
     claim = verdict.claim
+    confirmed = {} if verdict.confirmed is None else {"confirmed": verdict.confirmed}
     return {
         "id": claim.id,
         "says": claim.says,
@@ -147,4 +153,5 @@ def _claim_json(verdict: Verdict) -> dict[str, object]:
         "measured": verdict.measured,
         "reason": verdict.reason,
         "seconds": round(verdict.seconds, 6),
+        **confirmed,
     }

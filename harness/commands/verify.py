@@ -119,6 +119,7 @@ def _unknown_stage(expectation: Expectation, stage: str, known: list[str]) -> st
 def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     from decoders.containers import open_captures
     from decoders.frames import CaptureError
+    from harness.confirming import confirm
     from harness.engine import UsageError, verify
     from harness.evidence import MOST_PACKETS
     from harness.pinned import CaptureNotFound, pinned_path
@@ -129,7 +130,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     try:
         capture = open_captures(arguments.captures or [pinned_path(expectation)])
         with FrameCounter("verifying") as progress:
-            report = verify(
+            report = (confirm if arguments.confirm else verify)(
                 expectation,
                 capture,
                 stage=arguments.stage,

@@ -71,6 +71,8 @@ def header(outcome: Outcome) -> list[str]:
     if report.capture is not None:
         lines += _capture_lines(report.capture)
     lines.append(f"decoder    {report.decoder}; the capture is stage {report.stage!r}")
+    if report.confirmed_by:
+        lines.append(f"confirmed  by {', '.join(report.confirmed_by)}")
     return [*lines, TWIN] if report.twin else lines
 
 
@@ -97,8 +99,15 @@ def row(verdict: Verdict) -> Row:
         escaped(verdict.claim.id),
         escaped(verdict.published_text),
         escaped(verdict.measured_text),
-        escaped(verdict.reason),
+        escaped(_reason(verdict)),
     )
+
+
+def _reason(verdict: Verdict) -> str:
+    if not verdict.confirmed:
+        return verdict.reason
+    by = f"confirmed by {verdict.confirmed}"
+    return f"{by}; {verdict.reason}" if verdict.reason else by
 
 
 def summary_line(outcome: Outcome) -> str:
