@@ -25,6 +25,8 @@ COMMANDS = {
     "verify": "measure every claim of an expectation file on a capture",
     "fields": "print fields of every frame, as tshark -T fields prints them",
     "decode": "write the table of packets to a Parquet file",
+    "twin": "make a capture that satisfies every claim of an expectation file",
+    "audit": "look for claims that contradict one another, without any capture",
 }
 
 _EXIT = "exit status: 0 nothing refuted, 1 refuted, 2 wrong usage or file, 3 capture unreadable"
@@ -39,6 +41,14 @@ _EPILOGS = {
   replicap fields my.pcap -Y 'tcp.flags.syn == 1' -e tcp.dstport --aggregator ';'""",
     "decode": """example:
   replicap decode my.pcap --to packets.parquet""",
+    "twin": """A twin is made from the claims: it proves nothing about the published capture.
+
+examples:
+  replicap twin -e expectations/internets-noise.yaml -o twin.pcapng
+  replicap twin -e my.yaml -o cleaned.pcapng --stage cleaned --seed 7""",
+    "audit": """examples:
+  replicap audit -e expectations/internets-noise.yaml
+  replicap audit -e my.yaml --without one-trade""",
 }
 
 
@@ -231,4 +241,34 @@ def _decode_parser() -> _Parser:
     return parser
 
 
-_PARSERS = {"verify": _verify_parser, "fields": _fields_parser, "decode": _decode_parser}
+def _twin_parser() -> _Parser:
+    parser = _parser("twin")
+    add = parser.add_argument
+    add("-e", "--expectations", required=True, metavar="FILE", help="expectation file")
+    add("-o", "--output", required=True, metavar="OUT.pcapng", help="the file to write")
+    add("--stage", metavar="NAME", help="the stage to make (default: the first)")
+    add("--seed", type=int, default=0, metavar="N", help="other addresses, ports and times")
+    return parser
+
+
+def _audit_parser() -> _Parser:
+    parser = _parser("audit")
+    add = parser.add_argument
+    add("-e", "--expectations", required=True, metavar="FILE", help="expectation file")
+    add(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an assumption not to make; give it again for more",
+    )
+    return parser
+
+
+_PARSERS = {
+    "verify": _verify_parser,
+    "fields": _fields_parser,
+    "decode": _decode_parser,
+    "twin": _twin_parser,
+    "audit": _audit_parser,
+}
