@@ -6,13 +6,13 @@ another and that each can be checked; it says nothing about the published captur
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from generators.alphabet import alphabet
-from generators.capture_file import TWIN_MARK, pcapng
+from generators.capture_file import TWIN_MARK, Packet, pcapng
 from generators.claims import LENGTH, Translation, translate
 from generators.filters import NotModelled
 from generators.groups import cuts
@@ -57,14 +57,20 @@ class Contradictory(TwinError):
 class Twin:
     """A capture made from claims."""
 
-    data: bytes
-    """The pcapng file."""
-    packets: int
+    frames: tuple[Packet, ...]
+    about: str
+    """What it is the twin of, in one line."""
     stage: str
     open: dict[str, str]
     """Claims that did not take part in making it, and why: to be measured on it."""
     impossible: dict[str, str]
-    """Claims that no packet of the known kinds can satisfy, and why."""
+    """Claims that no packets of the known kinds can satisfy, and why."""
+
+    def file(self, lacking: Sequence[str] = ()) -> bytes:
+        """The pcapng file; its section header names the claims that it does not satisfy."""
+        but = f"; does not satisfy {', '.join(lacking)}" if lacking else ""
+        comment = f"{self.about}; {NOTICE}{but}"[:60_000]
+        return pcapng(self.frames, application=TWIN_MARK, comment=comment, interface="twin")
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,8 @@ def _task(expectation: Expectation, seed: int, without: Collection[str]) -> _Tas
     translation = translate(expectation, model)
     assumptions = [ASSUMES + name for name in ASSUMPTIONS if name not in without]
     impossible = _alone_impossible(translation, assumptions)
-    owners = [name for name in translation.modelled if name not in impossible] + assumptions
+    # Assumptions are left out of a contradiction first, where it stands without them.
+    owners = assumptions + [name for name in translation.modelled if name not in impossible]
     return _Task(expectation, translation, addresses, random, impossible, owners)
 
 
@@ -151,11 +158,13 @@ def _alone_impossible(translation: Translation, assumptions: list[str]) -> dict[
     try:
         if possible(program, [*translation.modelled, *assumptions]):
             return {}
-        reason = "no packets of the kinds that the twin knows satisfy it, even alone"
+        kinds = f"{ASSUMES}kinds"
+        others = [name for name in assumptions if name != kinds]
+        # What no other kind of packet could satisfy either contradicts itself, and is told so.
         return {
-            name: reason
+            name: "no packets of the kinds that the twin knows satisfy it, even alone"
             for name in translation.modelled
-            if not possible(program, [name, *assumptions])
+            if not possible(program, [name, *assumptions]) and possible(program, [name, *others])
         }
     except SolverGaveUp as error:
         raise TwinError(str(error)) from None
@@ -187,11 +196,10 @@ def _written(task: _Task, values: dict[str, int], stage: str, seed: int) -> Twin
     writer = Writer(site, start, seed)
     # All of them are made, so that errors can quote what another stage leaves out.
     made = list(zip(events, writer.frames(events), strict=True))
-    frames = [frame for event, frame in made if event.atom in kept]
-    of = f"twin of {Path(expectation.path).name} ({expectation.title}), stage {stage}, seed {seed}"
-    comment = f"{of}; {NOTICE}"
-    data = pcapng(frames, application=TWIN_MARK, comment=comment, interface="twin")
-    return Twin(data, len(frames), stage, task.translation.open, task.impossible)
+    frames = tuple(frame for event, frame in made if event.atom in kept)
+    name = Path(expectation.path).name
+    about = f"twin of {name} ({expectation.title}), stage {stage}, seed {seed}"
+    return Twin(frames, about, stage, task.translation.open, task.impossible)
 
 
 __all__ = [

@@ -28,6 +28,11 @@ def say_error(error: object) -> None:
     say("\n".join([f"error: {escaped(first)}", *map(escaped, more)]))
 
 
+def tell(*lines: str) -> None:
+    """Lines of a result on standard output."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
 def drop(stream: object) -> None:
     """Sends what is still buffered nowhere, so that the interpreter's own flush does not fail."""
     if isinstance(stream, TextIOWrapper):
