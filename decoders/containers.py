@@ -50,7 +50,20 @@ class CaptureFile:
         self.damage: Damage | None = None
         self._stream: Stream | None = None
         self.format = self._check()
-        self.octets = os.stat(self.place.file).st_size
+        self._state = self._on_disk()
+        self.octets = self._state[0] if self._state is not None else 0
+
+    def _on_disk(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self.place.file)
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns, found.st_ino
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the file on disk is, by size and time, the one that was opened."""
+        return self._state is not None and self._on_disk() == self._state
 
     @property
     def octets_read(self) -> int:
@@ -125,6 +138,10 @@ class Capture:
     def files(self) -> tuple[CaptureFile, ...]:
         """The files that are read as one."""
         return self._files
+
+    def unchanged(self) -> bool:
+        """Whether the files on disk are, by size and time, those that were opened."""
+        return all(file.unchanged for file in self._files)
 
     @property
     def octets(self) -> int:

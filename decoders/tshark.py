@@ -49,6 +49,15 @@ def is_installed() -> bool:
     return shutil.which("tshark") is not None
 
 
+def version_text() -> str:
+    """What ``tshark --version`` says in its first line; empty without a tshark."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        return ""
+    asked = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=False)
+    return asked.stdout.partition("\n")[0]
+
+
 def rows(
     capture: Capture,
     wanted: Collection[str] | None = None,

@@ -198,6 +198,7 @@ def _verify_parser() -> _Parser:
         action="store_true",
         help="measure every claim with each decoder there is; an error where they differ",
     )
+    add("--cache", action="store_true", help="keep decoded tables, and use those that are kept")
     add("--json", metavar="OUT", help="verdicts as JSON (- for standard output)")
     add("--html", metavar="OUT", help="verdicts and plots as one HTML page (- for standard output)")
     add(

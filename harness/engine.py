@@ -30,6 +30,7 @@ from harness.verdicts import CaptureFacts, Report, Status, Verdict
 if TYPE_CHECKING:
     import narwhals as nw
 
+    from decoders.cache import Cache
     from decoders.containers import Capture
     from decoders.displayfilter import Filter
     from decoders.table import Table
@@ -89,6 +90,7 @@ def verify(
     select: Callable[[Claim], bool] | None = None,
     progress: Callable[[int], None] | None = None,
     decode: Decode | None = None,
+    cache: Cache | None = None,
     pictures: bool = False,
     evidence: int = 0,
 ) -> Report:
@@ -98,9 +100,9 @@ def verify(
     most so many packets that each refuted claim is about.
 
     ``stage`` says which published file the capture is: by default the one it is pinned as, or the
-    first. ``decode`` stands in for the decoder in tests. Raises CaptureError for a capture that
-    cannot be read and UsageError for an unknown stage or decoder, and for a stage whose filter
-    cannot be applied.
+    first. ``cache`` keeps decoded tables, ``decode`` stands in for the decoder in tests. Raises
+    CaptureError for a capture that cannot be read and UsageError for an unknown stage or decoder,
+    and for a stage whose filter cannot be applied.
     """
     report, _ = verify_with_tables(
         expectation,
@@ -110,6 +112,7 @@ def verify(
         select=select,
         progress=progress,
         decode=decode,
+        cache=cache,
         pictures=pictures,
         evidence=evidence,
     )
@@ -125,6 +128,7 @@ def verify_with_tables(
     select: Callable[[Claim], bool] | None = None,
     progress: Callable[[int], None] | None = None,
     decode: Decode | None = None,
+    cache: Cache | None = None,
     pictures: bool = False,
     evidence: int = 0,
 ) -> tuple[Report, dict[str, StageTable]]:
@@ -133,7 +137,7 @@ def verify_with_tables(
 
     given = _given_stage(expectation, capture, stage)
     if decode is None:
-        decode = _decoder(decoder)
+        decode = _decoder(decoder, cache)
     claims = [claim for claim in expectation.claims if select is None or select(claim)]
     jobs = {claim.id: _job(expectation, claim, given) for claim in claims}
     able = [job for job in jobs.values() if job is not None]
@@ -190,7 +194,7 @@ def _given_stage(expectation: Expectation, capture: Capture, stage: str | None) 
     return stage
 
 
-def _decoder(name: str) -> Decode:
+def _decoder(name: str, cache: Cache | None) -> Decode:
     from functools import partial
 
     from decoders.table import decode
@@ -199,7 +203,7 @@ def _decoder(name: str) -> Decode:
         raise UsageError(
             f"decoder {name!r} is not available, expected one of {', '.join(DECODERS)}"
         )
-    return partial(decode, decoder=name)
+    return partial(decode if cache is None else cache.decode, decoder=name)
 
 
 def _job(expectation: Expectation, claim: Claim, given: str) -> _Job | None:

@@ -56,7 +56,7 @@ def find(pin: Pin) -> Path:
         found = _in_directory(directory, pin, troubles.append)
         if found is not None:
             return found
-    cache = _cache()
+    cache = cache_folder()
     if cache.is_dir():
         found = _in_directory(cache, pin, troubles.append)
         if found is not None:
@@ -82,7 +82,8 @@ def _listed(directories: list[Path]) -> str:
     return os.pathsep.join(map(str, directories)) if directories else "not set"
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where captures that were downloaded are kept, and with ``--cache`` decoded tables."""
     import pooch
 
     return Path(pooch.os_cache("replicap"))

@@ -14,6 +14,7 @@ from harness.messages import UsageMistake, say, say_error
 from harness.report.output import check_output, make_folder, write_over, write_text
 
 if TYPE_CHECKING:
+    from decoders.cache import Cache
     from decoders.containers import Capture
     from harness.expectation import Expectation
     from harness.problems import ExpectationError
@@ -136,6 +137,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
                 stage=arguments.stage,
                 decoder=arguments.decoder,
                 progress=progress,
+                cache=_cache() if arguments.cache else None,
                 pictures=arguments.html is not None,
                 evidence=0 if arguments.evidence is None else MOST_PACKETS,
             )
@@ -146,6 +148,13 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     except UsageError as error:
         raise UsageMistake(str(error)) from None
     return Outcome(report, time.perf_counter() - start)
+
+
+def _cache() -> Cache:
+    from decoders.cache import Cache
+    from harness.pinned import cache_folder
+
+    return Cache(cache_folder() / "tables", say)
 
 
 def _write_evidence(arguments: Namespace, report: Report, capture: Capture) -> None:

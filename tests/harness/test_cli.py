@@ -184,6 +184,23 @@ def test_a_file_without_pin_needs_a_capture(
     assert "pins no capture" in capsys.readouterr().err
 
 
+def test_cache_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    capture = cases.capture(tmp_path, cases.THREE)
+    expectations = cases.expectations(tmp_path, cases.RIGHT, cases.WRONG)
+    given = ["verify", str(capture), "-e", str(expectations)]
+    plain = main(given), capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+    assert (main([*given, "--cache"]), capsys.readouterr().err) == plain
+    status = main([*given, "--cache"])
+    assert status == plain[0]
+    said = capsys.readouterr().err
+    assert "3 packets as decoded before" in said
+    assert str(tmp_path / "home" / "replicap" / "tables") in said
+
+
 def test_fields_one_line_a_frame(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capture = cases.capture(tmp_path)
     found = fields(capsys, capture, "-e", "frame.number", "-e", "udp.port", "-e", "tcp.port")
