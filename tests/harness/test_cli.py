@@ -144,7 +144,7 @@ def test_output_never_overwrites_an_input(
     ("arguments", "said"),
     [
         ([], "no command; expected one of verify, fields, decode"),
-        (["twin", "-e", "x"], "unknown command 'twin'; this version has verify, fields, decode"),
+        (["sniff", "x"], "unknown command 'sniff'; this version has verify, fields, decode"),
         (["verfy"], "unknown command 'verfy'; did you mean 'verify'?"),
         (["verify"], "required: -e"),
         (["verify", "-e", "x", "--html", "y", "--junit", "y"], "both 'y', expected two files"),
