@@ -108,3 +108,30 @@ MALFORMED_MARK = text("_ws.malformed")
 MALFORMED_PACKET = len(TEXTS) << ARGUMENT_BITS
 TEXTS += [f"[Malformed Packet: {title}]" for title in PROTOCOL_TITLES]
 """One text for each protocol, in the order of their numbers."""
+
+CONVERSATION_TEXTS = tuple(
+    text(message)
+    for message in (
+        *(
+            "ack lost segment",
+            "duplicate ack",
+            "fast retransmission",
+            "keep alive",
+            "keep alive ack",
+            "lost segment",
+            "out of order",
+            "retransmission",
+            "reused ports",
+            "spurious retransmission",
+            "window full",
+            "window update",
+            "zero window",
+            "zero window probe",
+            "zero window probe ack",
+        ),
+        "SYN+ACK accepts fast open data",
+        "port numbers reused",
+        "this FIN closes the connection",
+    )
+)
+"""What conversations say: of each mark of the analysis, in the order of their names, and more."""

@@ -1,0 +1,115 @@
+"""Conversations and TCP analysis of whole batches; the state persists from batch to batch.
+
+Results do not depend on where a batch ends. The rules stand in
+:mod:`decoders.columnar.kernels.streams` and :mod:`decoders.columnar.kernels.analysis`.
+
+Memory: a conversation takes 80 octets and at most 32 of an index; with analysis 48 more, 192 for
+each direction that sent something, and 40 for each segment that nobody acknowledged. Arrays grow by
+half, or to twice their size.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.columnar.kernels import analysis, hashing, streams
+from decoders.columnar.transport import ANALYSED, EXPERT_PLACES, I64, NUMBERED, Found
+from decoders.tcp_analysis import UNKNOWN_WINDOW
+
+_FIRST_ENTRIES = 1024
+
+
+class Conversations:
+    """Numbers the conversations of one capture; feed it the headers of every batch in file order.
+
+    ``wanted``: analyse TCP too (:class:`decoders.row.Wanted` says when somebody reads it).
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._table = streams.Table(
+            index=np.zeros(2 * _FIRST_ENTRIES, np.int64),
+            entries=np.empty((_FIRST_ENTRIES, streams.ENTRY), np.int64),
+            state=np.zeros(streams.TABLE_STATES, np.int64),
+        )
+        self._table.state[streams.SEED] = secrets.randbits(32)
+        self._trail = _first_trail(wanted)
+
+    def annotate(self, headers: I64, first: int, time_ns: I64, timed: NDArray[np.bool_]) -> Found:
+        """What is found of the headers of the next batch.
+
+        ``first`` is ``frame.number`` of the batch's row 0; ``time_ns`` and ``timed`` have an entry
+        for each row. Raises MemoryError for more conversations than can be told apart (2^31).
+        """
+        frames = streams.Frames(int(first), time_ns, timed)
+        cells = np.empty((len(headers), ANALYSED if self._wanted else NUMBERED), np.int64)
+        self._trail.state[analysis.EXPERTS] = 0
+        at = 0
+        while True:
+            at = streams.annotate(self._table, self._trail, headers, frames, cells, at)
+            if at == len(headers):
+                break
+            self._grow()
+        experts = self._trail.experts[: self._trail.state[analysis.EXPERTS]].copy()
+        return Found(cells, experts)
+
+    @property
+    def octets(self) -> int:
+        """Octets that the state takes."""
+        table, trail = self._table, self._trail
+        arrays = (table.index, table.entries, trail.traces, trail.flows, trail.sent)
+        return sum(array.nbytes for array in arrays)
+
+    def _grow(self) -> None:
+        """Room for at least one header more, wherever it lacks."""
+        table, trail = self._table, self._trail
+        entries = int(table.state[streams.ENTRIES]) + 1
+        if entries >= hashing.MOST_ENTRIES:
+            raise MemoryError("more conversations than can be told apart")
+        if 2 * entries > len(table.index):
+            table = table._replace(index=larger_index(table.index))
+        table = table._replace(entries=_with_room(table.entries, entries))
+        used = trail.state
+        self._table = table
+        self._trail = trail._replace(
+            traces=_with_room(trail.traces, int(used[analysis.TRACES]) + analysis.ROOM),
+            flows=_with_room(trail.flows, int(used[analysis.FLOWS]) + analysis.ROOM),
+            sent=_with_room(trail.sent, int(used[analysis.SENT]) + analysis.ROOM),
+            experts=_with_room(trail.experts, int(used[analysis.EXPERTS]) + analysis.ROOM),
+        )
+
+
+def _first_trail(wanted: bool) -> analysis.Trail:
+    rows = _FIRST_ENTRIES if wanted else analysis.ROOM
+    trail = analysis.Trail(
+        wanted=wanted,
+        traces=np.empty((rows, analysis.TRACE_PLACES), np.int64),
+        flows=np.empty((rows, analysis.FLOW_PLACES), np.int64),
+        sent=np.empty((rows, analysis.SENT_PLACES), np.int64),
+        experts=np.empty((rows, EXPERT_PLACES), np.int64),
+        state=np.zeros(analysis.TRAIL_STATES, np.int64),
+    )
+    for place in (analysis.TRACES, analysis.FLOWS, analysis.SENT):
+        trail.state[place] = 1
+    trail.flows[0] = 0
+    trail.flows[0, analysis.WINDOW] = UNKNOWN_WINDOW
+    return trail
+
+
+def larger_index(index: I64) -> I64:
+    """An index of twice the length."""
+    larger = np.zeros(2 * len(index), np.int64)
+    hashing.rehash(index, larger)
+    return larger
+
+
+def _with_room(array: I64, rows: int) -> I64:
+    """The array, or a copy that is half as long again, with at least ``rows`` rows."""
+    if rows <= len(array):
+        return array
+    larger = np.empty((max(rows, len(array) * 3 // 2), array.shape[1]), array.dtype)
+    larger[: len(array)] = array
+    return larger
