@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
     from harness.report.progress import FrameCounter
 
     capture = open_captures(arguments.captures)
-    with FrameCounter("decoding") as progress:
+    with FrameCounter("decoding", capture) as progress:
         # Octets of packets are for filters; a table of all fields would hold each packet again.
         wanted = [name for name in FIELDS if not name.startswith((OCTETS, ITEM, LENGTH))]
         table = decode(capture, wanted, progress=progress, decoder=arguments.decoder)

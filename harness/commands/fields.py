@@ -88,13 +88,16 @@ def _lines_of_chunks(
     from decoders.columns_as_text import lines
     from decoders.fields import stored
     from decoders.table import chunks
+    from harness.report.progress import FrameCounter
 
     read = condition.fields if condition is not None else frozenset[str]()
     wanted = stored(("frame.number", *read, *(field.name for field in fields)))
-    found = chunks(decoder, capture, wanted)
-    for chunk in found:
-        kept = chunk if condition is None else _matching(chunk, condition)
-        yield lines(kept, fields, aggregator).to_list()
+    with FrameCounter("reading", capture) as progress:
+        # In a terminal the lines themselves show how far it is.
+        found = chunks(decoder, capture, wanted, None, None if sys.stdout.isatty() else progress)
+        for chunk in found:
+            kept = chunk if condition is None else _matching(chunk, condition)
+            yield lines(kept, fields, aggregator).to_list()
     say_undecoded(found.undecoded)
 
 

@@ -130,7 +130,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     start = time.perf_counter()
     try:
         capture = open_captures(arguments.captures or [pinned_path(expectation)])
-        with FrameCounter("verifying") as progress:
+        with FrameCounter("verifying", capture) as progress:
             report = (confirm if arguments.confirm else verify)(
                 expectation,
                 capture,
