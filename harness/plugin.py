@@ -1,8 +1,9 @@
 """pytest collects expectation files: one item a claim.
 
 ``pytest expectations/x.yaml --capture-file PATH [--capture-stage NAME]``; each file is measured on
-the capture that it pins when no other is given. A session that only passes this plugin by gets two
-options and nothing else: what is heavy is imported when an expectation file is collected.
+the capture that it pins when no other is given, and on its twin when it pins none. A session that
+only passes this plugin by gets two options and nothing else: what is heavy is imported when an
+expectation file is collected.
 
 A session in which claims were run, but none was verified or refuted, fails, and so does one whose
 capture is damaged: neither may look like success.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,20 @@ STAGE_OPTION = "--capture-stage"
 SUFFIXES = (".yaml", ".yml")
 HEAD = 1 << 16
 """Octets of a YAML file in which its first-level key ``replicap`` is looked for."""
+LONGEST_HEADED = 1 << 24
+"""Octets of a YAML file in which its first-level key ``capture`` is looked for."""
+ON_A_TWIN = (
+    "is measured on its twin, made from its claims; that proves nothing about the author's trace"
+)
 STATUS = "status"
 """JUnit property with the verdict on a claim."""
+TWIN = "twin"
+"""JUnit property of a claim that was measured on a twin."""
 DAMAGE = "damage"
 """JUnit property of a claim that was measured on a damaged capture."""
 
 _KEY = re.compile(rb"^(?:\xef\xbb\xbf)?(?:replicap|'replicap'|\"replicap\")[ \t]*:", re.MULTILINE)
+_PIN = re.compile(rb"^(?:capture|'capture'|\"capture\")[ \t]*:", re.MULTILINE)
 _marks = pytest.StashKey[dict[str, str]]()
 
 
@@ -66,6 +75,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Watches the session, so that one without a single verdict is no success."""
     config.pluginmanager.register(_Watch(), "replicap-watch")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Says which of the expectation files that were named are measured on their twins."""
+    if config.getoption(CAPTURE_OPTION) is not None:
+        return []
+    return [f"replicap: {path.name} {ON_A_TWIN}" for path in _named(config) if _pins_nothing(path)]
+
+
+def pytest_report_collectionfinish(
+    config: pytest.Config, items: Sequence[pytest.Item]
+) -> list[str]:
+    """The same of expectation files that were found in folders."""
+    if config.getoption(CAPTURE_OPTION) is not None:
+        return []
+    files = {item.expectation_file() for item in items if isinstance(item, ClaimItem)}
+    found = {file.path for file in files if file.expectation.capture is None} - set(_named(config))
+    return [f"replicap: {path.name} {ON_A_TWIN}" for path in sorted(found)]
+
+
+def _named(config: pytest.Config) -> list[Path]:
+    """The paths of the command line, without the names of single claims."""
+    folder = config.invocation_params.dir
+    return list(dict.fromkeys(folder / argument.split("::")[0] for argument in config.args))
+
+
+def _pins_nothing(path: Path) -> bool:
+    """Whether a file is an expectation file that pins no capture."""
+    if path.suffix not in SUFFIXES or not path.is_file() or not _is_expectation_file(path):
+        return False
+    with path.open("rb") as file:
+        return _PIN.search(file.read(LONGEST_HEADED)) is None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -189,8 +230,9 @@ class ExpectationFile(pytest.File):
     def _measure(self) -> None:
         from decoders.containers import open_captures
         from decoders.frames import CaptureError
+        from harness.commands.twins import TwinNotMade, default_capture, marked
         from harness.engine import UsageError, verify
-        from harness.pinned import CaptureNotFound, pinned_path
+        from harness.pinned import CaptureNotFound
         from harness.problems import escaped
 
         try:
@@ -198,11 +240,12 @@ class ExpectationFile(pytest.File):
             stage = self.config.getoption(STAGE_OPTION)
             if given is None and stage is not None:
                 raise UsageError(f"{STAGE_OPTION} {stage} needs {CAPTURE_OPTION}")
-            path = pinned_path(self.expectation) if given is None else given
-            self._report = verify(self.expectation, open_captures([path]), stage=stage)
+            path = default_capture(self.expectation) if given is None else given
+            capture = open_captures([path])
+            self._report = marked(verify(self.expectation, capture, stage=stage), capture)
         except CaptureNotFound as error:
             self.missing = escaped(f"not run: {error}")
-        except (CaptureError, UsageError) as error:
+        except (CaptureError, UsageError, TwinNotMade) as error:
             self._broken = escaped(str(error))
 
 
@@ -228,6 +271,8 @@ class ClaimItem(pytest.Item):
         report = self.expectation_file().report()
         verdict = next(each for each in report.verdicts if each.claim.id == self.claim.id)
         self.user_properties[:] = properties_of(verdict)
+        if report.twin:
+            self.user_properties.append((TWIN, "made from the claims"))
         if report.capture is not None and report.capture.damage is not None:
             self.user_properties.append((DAMAGE, report.capture.damage))
         if verdict.status.value == "not_testable":

@@ -7,10 +7,11 @@ import time
 from argparse import Namespace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from harness.commands.captures import check_decoder, say_damage, say_undecoded
 from harness.messages import UsageMistake, say, say_error
+from harness.problems import escaped
 from harness.report.output import check_output, make_folder, write_over, write_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def run(arguments: Namespace) -> int:
 
     outcomes = [_outcome(expectation, arguments) for expectation in expectations]
     machine = "-" in (arguments.json, arguments.junit, arguments.html)
-    show(outcomes, sys.stderr if machine else sys.stdout)
+    out = sys.stderr if machine else sys.stdout
+    show(outcomes, out)
+    if not arguments.captures:
+        _advise(outcomes, out)
     _write(arguments, outcomes)
     for outcome in outcomes:
         _say(outcome)
@@ -97,11 +101,7 @@ def _check_stage(expectation: Expectation, arguments: Namespace) -> None:
     if arguments.captures:
         return
     pin = expectation.capture
-    if pin is None:
-        raise UsageMistake(
-            f"{expectation.path}: pins no capture, expected a CAPTURE argument or a 'capture:' key"
-        )
-    if stage is not None and stage != pin.stage:
+    if pin is not None and stage is not None and stage != pin.stage:
         raise UsageMistake(
             f"--stage: {expectation.path} pins the capture as stage {pin.stage!r}, found {stage!r};"
             " give the CAPTURE that is that stage"
@@ -120,16 +120,18 @@ def _unknown_stage(expectation: Expectation, stage: str, known: list[str]) -> st
 def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     from decoders.containers import open_captures
     from decoders.frames import CaptureError
+    from harness.commands.twins import TwinNotMade, default_capture, marked
     from harness.confirming import confirm
     from harness.engine import UsageError, verify
     from harness.evidence import MOST_PACKETS
-    from harness.pinned import CaptureNotFound, pinned_path
+    from harness.pinned import CaptureNotFound
     from harness.report.outcome import Outcome, not_run
     from harness.report.progress import FrameCounter
 
     start = time.perf_counter()
     try:
-        capture = open_captures(arguments.captures or [pinned_path(expectation)])
+        given = arguments.captures or [default_capture(expectation, arguments.stage)]
+        capture = open_captures(given)
         with FrameCounter("verifying", capture) as progress:
             report = (confirm if arguments.confirm else verify)(
                 expectation,
@@ -145,9 +147,18 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
             _write_evidence(arguments, report, capture)
     except (CaptureError, CaptureNotFound) as error:
         return not_run(expectation, arguments.stage or expectation.stages[0].id, str(error))
-    except UsageError as error:
+    except (UsageError, TwinNotMade) as error:
         raise UsageMistake(str(error)) from None
-    return Outcome(report, time.perf_counter() - start)
+    return Outcome(marked(report, capture), time.perf_counter() - start)
+
+
+def _advise(outcomes: list[Outcome], out: TextIO) -> None:
+    """How to measure the real capture, after the table of a twin that stood in for it."""
+    from harness.commands.twins import advice
+
+    for outcome in outcomes:
+        if outcome.report.twin:
+            out.writelines(f"{escaped(line)}\n" for line in advice(outcome.report.expectations))
 
 
 def _cache() -> Cache:
@@ -189,6 +200,10 @@ def _write_measured(outcomes: list[Outcome]) -> int:
     status = 0
     for outcome in outcomes:
         path = outcome.report.expectations.path
+        if outcome.report.twin:
+            say_error(f"{path}: measured on a twin, whose figures are no measurement: not written")
+            status = WRONG
+            continue
         try:
             text, count = recorded(Path(path).read_bytes(), outcome.report)
         except RecordingError as error:

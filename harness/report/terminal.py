@@ -24,7 +24,7 @@ HEADINGS: Row = ("verdict", "claim", "published", "measured", "reason")
 COLOURS = {"verified": "green", "refuted": "red", "not_testable": "yellow", "error": "magenta"}
 PADDED = 48
 """Characters that a column of plain text is made wide at most."""
-TWIN = "twin: made from the claims; it shows that they agree with one another, nothing more"
+TWIN = "twin       made from these claims; it proves nothing about the author's trace"
 
 
 def show(outcomes: Sequence[Outcome], out: TextIO) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from decoders.displayfilter.macros import Expansion
+from harness.comparisons import Equals, Rows
 from harness.expectation import Claim, Expectation
 from harness.pinned import DIRECTORIES
 
@@ -80,3 +81,14 @@ def prose(claims: Iterable[Claim]) -> str:
         for text in (claim.says, claim.interpretation, claim.not_testable, claim.note)
     )
     return " \u00a7claim\u00a7 ".join(text for text in words if text)
+
+
+def figure(expectation: Expectation, name: str) -> int:
+    """The published number of a claim, or the count of its single row."""
+    [claim] = [claim for claim in expectation.claims if claim.id == name]
+    if isinstance(claim.comparison, Equals):
+        return int(claim.comparison.value.value)
+    if not isinstance(claim.comparison, Rows):
+        raise TypeError(f"{name} has no single figure")
+    [count] = claim.comparison.value.values()
+    return count

@@ -176,14 +176,6 @@ def test_stage_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "did you mean 'capture'?" in capsys.readouterr().err
 
 
-def test_a_file_without_pin_needs_a_capture(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = cases.expectations(tmp_path, cases.RIGHT)
-    assert main(["verify", "-e", str(file)]) == 2
-    assert "pins no capture" in capsys.readouterr().err
-
-
 def test_cache_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

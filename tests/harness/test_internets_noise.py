@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparisons import Equals, Rows
 from harness.expectation import Expectation, load, read
-from tests.harness.published_text import copied, missing, numbers, prose, published
+from tests.harness.published_text import copied, figure, missing, numbers, prose, published
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "expectations" / "internets-noise.yaml"
@@ -32,16 +31,6 @@ def post() -> str:
     if path is None:
         pytest.skip("the post is not at hand: neither REPLICAP_SEED nor a seed folder has it")
     return path.read_text(encoding="utf-8")
-
-
-def figure(expectation: Expectation, name: str) -> int:
-    """The published number of a claim, or the count of its single row."""
-    [claim] = [claim for claim in expectation.claims if claim.id == name]
-    if isinstance(claim.comparison, Equals):
-        return int(claim.comparison.value.value)
-    assert isinstance(claim.comparison, Rows)
-    [count] = claim.comparison.value.values()
-    return count
 
 
 def test_every_number_of_the_post_is_in_a_claim(expectation: Expectation, post: str) -> None:

@@ -8,12 +8,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from generators.capture_file import TWIN_MARK, Packet, pcapng
 from harness.cli import main
+from harness.commands import twins
+from harness.expectation import Expectation
 from tests.harness import command_cases as cases
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = any(point.value == "harness.plugin" for point in entry_points(group="pytest11"))
 LOADED = () if INSTALLED else ("-p", "harness.plugin")
+TWIN = pcapng([Packet(0, cases.udp(1, 7))] * 3, application=TWIN_MARK)
 HEAVY = ("polars", "narwhals", "pydantic", "lark", "rich", "dpkt", "yaml", "pooch")
 
 
@@ -147,6 +151,36 @@ def test_without_the_pinned_capture_everything_is_skipped(
     found.assert_outcomes(skipped=2)
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     found.stdout.fnmatch_lines(["SKIPPED [[]2[]] three.yaml:1: not run: not in REPLICAP_CAPTURES*"])
+
+
+def test_without_a_pin_the_twin_is_measured_and_the_header_says_so(
+    bench: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twins, "_made", lambda expectation, stage: TWIN)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(bench.path / "cache"))
+    found = run(bench, "three.yaml::packets", "--junitxml=out.xml")
+    found.assert_outcomes(passed=1)
+    header = (
+        "replicap: three.yaml is measured on its twin, made from its claims; that proves nothing*"
+    )
+    found.stdout.fnmatch_lines([header])
+    [case] = ET.parse(bench.path / "out.xml").getroot().iter("testcase")
+    assert {"twin"} <= {one.attrib["name"] for one in case.iter("property")}
+    run(bench, "--co").stdout.fnmatch_lines(["collected 3 items", header])  # found in a folder
+    given(bench).stdout.no_fnmatch_line("*its twin*")
+
+
+def test_a_twin_that_cannot_be_made_is_no_success(
+    bench: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(expectation: Expectation, stage: str) -> bytes:
+        raise twins.TwinNotMade("no such capture exists")
+
+    monkeypatch.setattr(twins, "_made", refuse)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(bench.path / "cache"))
+    found = run(bench, "three.yaml")
+    found.assert_outcomes(failed=2, skipped=1)
+    found.stdout.fnmatch_lines(["*no such capture exists*"])
 
 
 def test_a_damaged_capture_is_no_success(bench: pytest.Pytester) -> None:
