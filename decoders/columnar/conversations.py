@@ -70,15 +70,15 @@ class Conversations:
         if entries >= hashing.MOST_ENTRIES:
             raise MemoryError("more conversations than can be told apart")
         if 2 * entries > len(table.index):
-            table = table._replace(index=larger_index(table.index))
-        table = table._replace(entries=_with_room(table.entries, entries))
+            table = table._replace(index=hashing.larger_index(table.index))
+        table = table._replace(entries=hashing.with_room(table.entries, entries))
         used = trail.state
         self._table = table
         self._trail = trail._replace(
-            traces=_with_room(trail.traces, int(used[analysis.TRACES]) + analysis.ROOM),
-            flows=_with_room(trail.flows, int(used[analysis.FLOWS]) + analysis.ROOM),
-            sent=_with_room(trail.sent, int(used[analysis.SENT]) + analysis.ROOM),
-            experts=_with_room(trail.experts, int(used[analysis.EXPERTS]) + analysis.ROOM),
+            traces=hashing.with_room(trail.traces, int(used[analysis.TRACES]) + analysis.ROOM),
+            flows=hashing.with_room(trail.flows, int(used[analysis.FLOWS]) + analysis.ROOM),
+            sent=hashing.with_room(trail.sent, int(used[analysis.SENT]) + analysis.ROOM),
+            experts=hashing.with_room(trail.experts, int(used[analysis.EXPERTS]) + analysis.ROOM),
         )
 
 
@@ -97,19 +97,3 @@ def _first_trail(wanted: bool) -> analysis.Trail:
     trail.flows[0] = 0
     trail.flows[0, analysis.WINDOW] = UNKNOWN_WINDOW
     return trail
-
-
-def larger_index(index: I64) -> I64:
-    """An index of twice the length."""
-    larger = np.zeros(2 * len(index), np.int64)
-    hashing.rehash(index, larger)
-    return larger
-
-
-def _with_room(array: I64, rows: int) -> I64:
-    """The array, or a copy that is half as long again, with at least ``rows`` rows."""
-    if rows <= len(array):
-        return array
-    larger = np.empty((max(rows, len(array) * 3 // 2), array.shape[1]), array.dtype)
-    larger[: len(array)] = array
-    return larger

@@ -105,3 +105,19 @@ def rehash(old: I64, new: I64) -> None:
             while new[place] != 0:
                 place = (place + 1) & mask
             new[place] = held
+
+
+def larger_index(index: I64) -> I64:
+    """An index of twice the length."""
+    larger = np.zeros(2 * len(index), np.int64)
+    rehash(index, larger)
+    return larger
+
+
+def with_room(array: I64, rows: int) -> I64:
+    """The array, or a copy that is half as long again, with at least ``rows`` rows."""
+    if rows <= len(array):
+        return array
+    larger = np.empty((max(rows, len(array) * 3 // 2), array.shape[1]), array.dtype)
+    larger[: len(array)] = array
+    return larger
