@@ -5,12 +5,18 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from decoders.containers import open_captures
 from harness.cli import main
+from harness.engine import verify
+from harness.expectation import Place, read
+from harness.report.html.page import as_text
+from harness.report.outcome import Outcome
 from tests.harness.command_cases import HEAD, pcap
 from tests.harness.page_browser import FIRST_PAINT, OVERFLOWING, chromium, missing, window
 
@@ -263,3 +269,46 @@ def test_injected_code_does_not_run(browser: Any, made: Path, tmp_path: Path) ->
         shown.ask("() => document.getElementById('p').click()")
         assert shown.page.title() != "owned"
         assert [one for one in shown.complaints if "Content Security Policy" in one]
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_hostile_words_leave_the_page_whole(browser: Any, tmp_path: Path, width: int) -> None:
+    text = "</td></table><script>document.title='owned'</script><img src=x> \u202egnp\u2066 \x00 "
+    folder = tmp_path / "<img src=x onerror=alert(1)>"
+    folder.mkdir()
+    (folder / "a.pcap").write_bytes(pcap(probe(1, 23, 64)))
+    expected = read(
+        (HEAD + "  - {id: a, says: b, at: {section: c}, measure: packets, equals: 2}\n").encode(),
+        str(folder / "a.yaml"),
+    )
+    report = verify(expected, open_captures([folder / "a.pcap"]), pictures=True)
+    [verdict] = report.verdicts
+    hostile = replace(verdict.claim, says=text * 50_000, note=text, at=Place(section=text))
+    report = replace(
+        report,
+        expectations=replace(expected, title=text),
+        verdicts=(replace(verdict, claim=hostile, measured_text=text, filter=text),) * 3,
+    )
+    page = tmp_path / "page.html"
+    page.write_text(as_text([Outcome(report, 0.1)]), "utf-8")
+    with window(browser, page, width=width) as shown:
+        assert shown.page.title() != "owned"
+        assert shown.page.locator("img").count() == 0
+        assert shown.page.locator("tr.claim:visible").count() == 3
+        assert shown.page.locator("figure:visible").count() >= 5
+        assert shown.page.is_visible("footer")
+        assert shown.ask(OVERFLOWING) == []
+        assert shown.complaints == []
+        assert shown.requests == []
+
+
+def test_print_shows_tables_of_what_differs_and_no_controls(browser: Any, made: Path) -> None:
+    with window(browser, made, width=700) as shown:
+        shown.page.emulate_media(media="print")
+        assert shown.page.locator("tr.differs:visible").count() == 2
+        cells = shown.page.locator("tr.differs").first.locator("td")
+        tops = {cells.nth(place).bounding_box()["y"] for place in range(3)}
+        assert len(tops) == 1
+        for hidden in ("form.filters", "button.copy"):
+            assert shown.page.locator(f"{hidden}:visible").count() == 0
+        assert shown.page.locator("td.filter code:visible").count() > 0
