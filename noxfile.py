@@ -12,6 +12,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 INTERNETS_NOISE = "expectations/internets-noise.yaml"
 """What is verified when nothing is named; it pins no capture, so its twin is."""
 
+PAGE = "build/verdicts.html"
+"""The page of the last run of the session ``verify``."""
+
 nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
@@ -44,11 +47,18 @@ def _state() -> str:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Verify every claim of Internet's Noise on its twin, or on yours: -- CAPTURE [-e FILE]."""
+    """Verify every claim of Internet's Noise on its twin, or on yours: -- CAPTURE [-e FILE].
+
+    Writes a page of the verdicts, and tells where it is.
+    """
     install(session)
     given = list(session.posargs)
     named = any(one.startswith(("-e", "--expectations")) for one in given)
-    session.run("replicap", "verify", *given, *([] if named else ["-e", INTERNETS_NOISE]))
+    options = [] if named else ["-e", INTERNETS_NOISE]
+    if not any(one.startswith(("--html", "--help", "-h")) for one in given):
+        Path(PAGE).parent.mkdir(exist_ok=True)
+        options += ["--html", PAGE]
+    session.run("replicap", "verify", *given, *options)
     if not given:
         session.log("on the author's files: nox -s verify -- Internets-Noise.zip --stage cleaned")
         session.log(

@@ -191,6 +191,8 @@ def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:
         from harness.report.html import page
 
         write_text(arguments.html, page.as_text(outcomes))
+        if arguments.html != "-":
+            say(f"page: {Path(arguments.html).resolve().as_uri()}")
 
 
 def _write_measured(outcomes: list[Outcome]) -> int:

@@ -116,7 +116,7 @@ OVERFLOWING = """() => {
 
 
 def main(page: str, folder: str) -> None:
-    """Screenshots of the page: light, dark and on a phone, and one of its plots."""
+    """Screenshots of the page: light, dark, on a phone; two plots, a refuted claim."""
     with chromium() as browser:
         for name, width, height, dark in (
             ("light", 1200, 1000, False),
@@ -126,10 +126,11 @@ def main(page: str, folder: str) -> None:
             with window(browser, Path(page), width=width, height=height, dark=dark) as shown:
                 shown.page.screenshot(path=str(Path(folder) / f"page-{name}.png"))
         with window(browser, Path(page)) as shown:
-            for kind in ("time", "map"):
-                figure = shown.page.locator(f"figure[id$=plot-{kind}]").first
-                if figure.count():
-                    figure.screenshot(path=str(Path(folder) / f"page-{kind}.png"))
+            parts = {kind: f"figure[id$=plot-{kind}]" for kind in ("time", "map")}
+            for name, selector in (*parts.items(), ("refuted", "tr.refuted")):
+                if shown.page.locator(selector).count():
+                    part = shown.page.locator(selector).first
+                    part.screenshot(path=str(Path(folder) / f"page-{name}.png"))
 
 
 if __name__ == "__main__":

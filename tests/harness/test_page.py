@@ -101,10 +101,11 @@ def with_claim(found: Report, **changes: Any) -> Report:
     return replace(found, verdicts=(replace(first, claim=replace(first.claim, **changes)), *rest))
 
 
-def test_the_command_writes_a_page(tmp_path: Path) -> None:
+def test_the_command_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     yaml = expectations(tmp_path, RIGHT, WRONG, UNTESTABLE)
     out = tmp_path / "page.html"
     assert main(["verify", str(capture(tmp_path)), "-e", str(yaml), "--html", str(out)]) == 1
+    assert f"replicap: page: {out.as_uri()}\n" in capsys.readouterr().err
     made = Page(out.read_text("utf-8"))
     rows = made.of("tr", **{"role": "row"})
     assert [row.get("data-status") for row in rows if row.get("data-status")] == [
@@ -149,7 +150,8 @@ def test_a_claim_that_was_not_run_says_why(tmp_path: Path) -> None:
 def test_a_twin_is_told_at_the_top(tmp_path: Path) -> None:
     found = replace(report(tmp_path, RIGHT), twin=True)
     words = page(found).words
-    assert "twin, made from the claims" in words
+    assert "a twin" in words
+    assert "a real capture" not in words
     assert words.index("It shows that they agree with one another, nothing more") < words.index(
         "There are"
     )

@@ -70,6 +70,11 @@ class ClaimView:
         return SIGNS[self.status]
 
     @property
+    def marked(self) -> bool:
+        """Whether the rows show what differs."""
+        return any(row.differs for row in self.rows)
+
+    @property
     def opens(self) -> bool:
         """Whether there are frames or rows to show."""
         return bool(self.rows or self.verdict.differing)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 TWIN = (
-    "A twin: this capture was made from the claims. "
+    "This capture was made from the claims. "
     "It shows that they agree with one another, nothing more."
 )
 
