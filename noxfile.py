@@ -60,11 +60,9 @@ def verify(session: nox.Session) -> None:
         options += ["--html", PAGE]
     session.run("replicap", "verify", *given, *options)
     if not given:
-        session.log("on the author's files: nox -s verify -- Internets-Noise.zip --stage cleaned")
-        session.log(
-            "a member of the zip:   nox -s verify -- Internets-Noise.zip!NAME --stage scans"
-        )
-        session.log("captures of others:    nox -s published")
+        session.log("the author's: nox -s verify -- Internets-Noise.zip --stage cleaned")
+        session.log("by member:    nox -s verify -- 'Internets-Noise.zip!MEMBER' --stage scans")
+        session.log("of others:    nox -s published")
 
 
 @nox.session
