@@ -165,11 +165,14 @@ class EveryGroup(Holding):
         [(quantifier, text)] = self._given().items()
         matches = nw.when(view.compile(text)).then(nw.lit(1)).otherwise(nw.lit(0))
         extra = {"matches": matches, "number": nw.col("frame_number")}
-        rows = values(view, self.by, self.headers, extra=extra)
-        groups = rows.group_by(key_names(len(self.by))).agg(
+        keys = key_names(len(self.by))
+        # A packet counts once for a group, also when several of its headers belong to it.
+        rows = values(view, self.by, self.headers, extra=extra, distinct=[*keys, *extra])
+        ends = any(FIELDS[name].of for name in self.by)
+        groups = rows.group_by(keys).agg(
             nw.col("matches").max().alias("most"),
             nw.col("matches").min().alias("least"),
-            nw.col("number").n_unique().alias("packets"),
+            (nw.col("number").n_unique() if ends else nw.len()).alias("packets"),
         )
         if self.largest is not None:
             place = nw.col("packets").rank("min", descending=True)
