@@ -27,6 +27,7 @@ COMMANDS = {
     "decode": "write the table of packets to a Parquet file",
     "twin": "make a capture that satisfies every claim of an expectation file",
     "audit": "look for claims that contradict one another, without any capture",
+    "mutants": "change a capture so that each claim must fail, and see whether it does",
 }
 
 _EXIT = "exit status: 0 nothing refuted, 1 refuted, 2 wrong usage or file, 3 capture unreadable"
@@ -49,6 +50,9 @@ examples:
     "audit": """examples:
   replicap audit -e expectations/internets-noise.yaml
   replicap audit -e my.yaml --without one-trade""",
+    "mutants": """examples:
+  replicap mutants -e expectations/zeek-pppoe.yaml          the capture that the file pins
+  replicap mutants -e my.yaml my.pcapng --claim telnet --keep mutants""",
 }
 
 
@@ -266,10 +270,24 @@ def _audit_parser() -> _Parser:
     return parser
 
 
+def _mutants_parser() -> _Parser:
+    parser = _parser("mutants")
+    add = parser.add_argument
+    add("captures", nargs="*", metavar="CAPTURE", help="default: the pinned one, else the twin")
+    add("-e", "--expectations", required=True, metavar="FILE", help="expectation file")
+    add("--stage", metavar="NAME", help="the stage that CAPTURE is (default: the first)")
+    add("--claim", dest="claims", action="append", metavar="ID", help="this claim only; repeatable")
+    add("--decoder", default="auto", metavar="NAME", help="as of verify (default: auto)")
+    add("--json", metavar="OUT", help="outcomes as JSON (- for standard output)")
+    add("--keep", metavar="DIR", help="write each claim's mutant to DIR/ID.pcapng")
+    return parser
+
+
 _PARSERS = {
     "verify": _verify_parser,
     "fields": _fields_parser,
     "decode": _decode_parser,
     "twin": _twin_parser,
     "audit": _audit_parser,
+    "mutants": _mutants_parser,
 }

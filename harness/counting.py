@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field as Parameter
 from pydantic import PlainValidator, WithJsonSchema, model_validator
 
-from harness.keys import key_of
+from decoders.fields import FIELDS
+from harness.inverse import Inverse
+from harness.keys import Stored, key_of, key_text, key_values
 from harness.measuring import (
     Count,
     CountOf,
@@ -51,6 +55,7 @@ class Packets(Measure):
     """Number of packets in the view."""
 
     name: ClassVar[str] = "packets"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.COUNT,)
 
     def plan(self, view: View) -> Plan:
         import narwhals as nw
@@ -69,6 +74,7 @@ class Sum(Measure):
     """
 
     name: ClassVar[str] = "sum"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.AMOUNT,)
     main: ClassVar[str] = "field"
     field: NumberField
 
@@ -94,6 +100,7 @@ class Distinct(Measure):
     """
 
     name: ClassVar[str] = "distinct"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.VALUE,)
     main: ClassVar[str] = "field"
     field: FieldNames
     headers: Headers = Headers.OWN
@@ -115,6 +122,7 @@ class Streams(Measure):
     """
 
     name: ClassVar[str] = "streams"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.VALUE,)
     main: ClassVar[str] = "protocol"
     protocol: Literal["tcp", "udp"]
 
@@ -195,6 +203,18 @@ class Grouped(Measure):
         total = nw.col(f"key_{len(keys)}").cast(nw.Int64()).sum().alias("count")
         return rows.group_by(keys).agg(total)
 
+    def of_groups(self, groups: Mapping[str, int]) -> Measured:
+        """The value when groups, by the text of their keys, have these sizes (none is 0)."""
+        raise NotImplementedError(self.name)
+
+    def values(self, raw: object) -> tuple[Stored, ...]:
+        """The values of a published key of a group. Raises ValueError."""
+        return key_values(self.by, raw)
+
+    def text(self, key: Sequence[Stored]) -> str:
+        """The key text of one group's stored values."""
+        return key_text([FIELDS[name] for name in self.by], key)
+
     def group_queries(self, view: View, first: LazyFrame) -> tuple[LazyFrame, ...]:
         """The query of the measure, and the count of packets with only part of the key."""
         counted = [self.count.field] if self.count.field else []
@@ -210,16 +230,20 @@ class Table(Grouped):
     """Packets, or what ``count`` says, for each value of a field."""
 
     name: ClassVar[str] = "table"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.GROUP,)
     main: ClassVar[str] = "by"
     shape: ClassVar[Shape] = Shape.TABLE
 
     def key(self, raw: object) -> str:
         return key_of(self.by, raw)
 
+    def of_groups(self, groups: Mapping[str, int]) -> Measured:
+        return Measured(Shape.TABLE, groups, key=self.key)
+
     def plan(self, view: View) -> Plan:
         def finish(found: Sequence[Sequence[Row]]) -> Measured:
             table = {key: int(rest[0]) for key, rest in sorted_keys(self.by, found[0])}
-            return Measured(Shape.TABLE, table, key=self.key, note=self.note(found))
+            return replace(self.of_groups(table), note=self.note(found))
 
         return Plan(self.group_queries(view, self.groups(view)), finish)
 
@@ -275,6 +299,7 @@ class GroupSizes(Grouped):
     """
 
     name: ClassVar[str] = "group_sizes"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.GROUP,)
     main: ClassVar[str] = "by"
     shape: ClassVar[Shape] = Shape.TABLE
     bins: Annotated[tuple[Bin, ...] | None, PlainValidator(_bins), WithJsonSchema(_BINS_SCHEMA)] = (
@@ -303,6 +328,10 @@ class GroupSizes(Grouped):
 
         return Plan(self.group_queries(view, sizes), finish)
 
+    def of_groups(self, groups: Mapping[str, int]) -> Measured:
+        table = self._binned(sorted(Counter(groups.values()).items()))
+        return Measured(Shape.TABLE, table, key=self.key)
+
     def _binned(self, sizes: Sequence[Row]) -> dict[str, int]:
         if self.bins is None:
             return {str(size): int(groups) for size, groups in sizes}
@@ -324,6 +353,7 @@ class GroupShare(Grouped):
     """
 
     name: ClassVar[str] = "group_share"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.SHARE,)
     sizes: Annotated[Bin, PlainValidator(_one_bin), WithJsonSchema({"type": ["string", "integer"]})]
 
     def plan(self, view: View) -> Plan:
@@ -332,19 +362,28 @@ class GroupShare(Grouped):
         sizes = self.groups(view).group_by("count").agg(nw.len().alias("groups"))
 
         def finish(found: Sequence[Sequence[Row]]) -> Measured:
-            every = sum(int(groups) for _, groups in found[0])
-            if not every:
-                raise MeasureError(f"no packet in the view has {' and '.join(self.by)}: no group")
-            held = sum(int(groups) for size, groups in found[0] if self.sizes.holds(size))
-            return Measured(Shape.NUMBER, Fraction(held, every), note=self.note(found))
+            return Measured(Shape.NUMBER, self._share(found[0]), note=self.note(found))
 
         return Plan(self.group_queries(view, sizes), finish)
+
+    def of_groups(self, groups: Mapping[str, int]) -> Measured:
+        return Measured(Shape.NUMBER, self._share(list(Counter(groups.values()).items())))
+
+    def _share(self, sizes: Sequence[Row]) -> Fraction:
+        every = sum(int(groups) for _, groups in sizes)
+        if not every:
+            raise MeasureError(f"no packet in the view has {' and '.join(self.by)}: no group")
+        return Fraction(sum(int(groups) for size, groups in sizes if self.sizes.holds(size)), every)
 
 
 class Largest(Grouped):
     """The ``n`` groups with the largest counts, largest first; equal counts by key."""
 
     name: ClassVar[str] = "largest"
+    inverse: ClassVar[tuple[Inverse, ...]] = (
+        Inverse.OVERTAKE,
+        Inverse.GROUP,
+    )
     main: ClassVar[str] = "by"
     shape: ClassVar[Shape] = Shape.RANKING
     n: Annotated[int, Parameter(ge=1, le=10_000, strict=True)] = DEFAULT_LARGEST
@@ -356,11 +395,18 @@ class Largest(Grouped):
         return Plan(self.group_queries(view, self.groups(view)), self._finish)
 
     def _finish(self, found: Sequence[Sequence[Row]]) -> Measured:
-        rows = [(key, int(rest[0])) for key, rest in sorted_keys(self.by, found[0])]
+        groups = {key: int(rest[0]) for key, rest in sorted_keys(self.by, found[0])}
+        return self._ranked(groups, self.note(found))
+
+    def of_groups(self, groups: Mapping[str, int]) -> Measured:
+        return self._ranked(groups, "")
+
+    def _ranked(self, groups: Mapping[str, int], left_out: str) -> Measured:
+        rows = list(groups.items())
         rows.sort(key=lambda row: -row[1])  # stable: equal counts stay in the order of their keys
         kept, rest = tuple(rows[: self.n]), rows[self.n :]
         tied = tuple(row for row in rest if row[1] == kept[-1][1])
-        notes = [self.note(found)]
+        notes = [left_out]
         if tied:
             alike = sum(row[1] == kept[-1][1] for row in rows)
             notes.append(f"{alike} groups of {kept[-1][1]} stand around place {self.n}")

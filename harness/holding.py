@@ -13,7 +13,8 @@ from pydantic import Field as Parameter
 from pydantic import model_validator
 
 from decoders.fields import FIELDS
-from harness.keys import stored_value, text_of
+from harness.inverse import Inverse
+from harness.keys import Stored, stored_value, text_of
 from harness.measuring import (
     EXAMPLES,
     NOTHING_TO_HOLD_FOR,
@@ -69,6 +70,7 @@ class Every(Holding):
     """Packets of the view that do not match a filter."""
 
     name: ClassVar[str] = "every"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.UNLIKE,)
     main: ClassVar[str] = "filter"
     what: ClassVar[str] = "do not match"
     filter: DisplayFilter
@@ -87,6 +89,7 @@ class No(Holding):
     """Packets of the view that match a filter."""
 
     name: ClassVar[str] = "no"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.LIKE,)
     main: ClassVar[str] = "filter"
     what: ClassVar[str] = "match"
     filter: DisplayFilter
@@ -125,6 +128,7 @@ class EveryGroup(Holding):
     """
 
     name: ClassVar[str] = "every_group"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.ONE_GROUP,)
     main: ClassVar[str] = "by"
     what: ClassVar[str] = "groups do not hold"
     by: FieldNames
@@ -146,12 +150,17 @@ class EveryGroup(Holding):
     def filters(self) -> list[str]:
         return list(self._given().values())
 
+    def quantified(self) -> tuple[str, str]:
+        """``some``, ``all`` or ``none``, and its filter."""
+        [(quantifier, text)] = self._given().items()
+        return quantifier, text
+
     def _given(self) -> dict[str, str]:
         given = {"some": self.some, "all": self.all, "none": self.none}
         return {quantifier: text for quantifier, text in given.items() if text is not None}
 
     def witness(self) -> str:
-        [(quantifier, text)] = self._given().items()
+        quantifier, text = self.quantified()
         present = " && ".join(self.by)
         return {
             "some": present,
@@ -162,7 +171,7 @@ class EveryGroup(Holding):
     def plan(self, view: View) -> Plan:
         import narwhals as nw
 
-        [(quantifier, text)] = self._given().items()
+        quantifier, text = self.quantified()
         matches = nw.when(view.compile(text)).then(nw.lit(1)).otherwise(nw.lit(0))
         extra = {"matches": matches, "number": nw.col("frame_number")}
         keys = key_names(len(self.by))
@@ -189,6 +198,7 @@ class Contains(Holding):
     """Which of some values of a field do not occur."""
 
     name: ClassVar[str] = "contains"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.ABSENT,)
     main: ClassVar[str] = "field"
     what: ClassVar[str] = "values do not occur"
     field: FieldName
@@ -211,11 +221,15 @@ class Contains(Holding):
     def witness(self) -> str:
         return self.field
 
+    def stored(self) -> tuple[Stored, ...]:
+        """The values as the column holds them."""
+        return tuple(stored_value(FIELDS[self.field], value) for value in self.values)
+
     def plan(self, view: View) -> Plan:
         import narwhals as nw
 
         field = FIELDS[self.field]
-        wanted = {stored_value(field, value): None for value in self.values}
+        wanted = dict.fromkeys(self.stored())
         rows = values(view, (self.field,), self.headers)
         present = rows.filter(nw.col("key_0").is_in(list(wanted))).unique()
 
@@ -237,6 +251,7 @@ class NeverAfter(Holding):
     """
 
     name: ClassVar[str] = "never_after"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.AFTERWARDS,)
     main: ClassVar[str] = "by"
     what: ClassVar[str] = "groups do not hold"
     by: FieldNames

@@ -148,9 +148,14 @@ def key_of(names: Sequence[str], raw: object) -> str:
     ``raw`` is a scalar; for several fields one text with a space between the parts, or a list.
     Raises ValueError.
     """
+    return key_text([FIELDS[name] for name in names], key_values(names, raw))
+
+
+def key_values(names: Sequence[str], raw: object) -> tuple[Stored, ...]:
+    """The values of a published key, as the fields' columns hold them. Raises ValueError."""
     fields = [FIELDS[name] for name in names]
     parts = _parts(fields, raw)
-    return key_text(fields, (stored_value(f, p) for f, p in zip(fields, parts, strict=True)))
+    return tuple(stored_value(f, p) for f, p in zip(fields, parts, strict=True))
 
 
 def key_text(fields: Sequence[Field], values: Iterable[Stored]) -> str:

@@ -15,8 +15,19 @@ from pydantic import Field as Parameter
 from pydantic import PlainValidator, ValidationError, WithJsonSchema, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from harness.counting import Distinct, GroupShare, GroupSizes, Largest, Packets, Streams, Sum, Table
+from harness.counting import (
+    Distinct,
+    Grouped,
+    GroupShare,
+    GroupSizes,
+    Largest,
+    Packets,
+    Streams,
+    Sum,
+    Table,
+)
 from harness.holding import Contains, Every, EveryGroup, NeverAfter, No
+from harness.inverse import Inverse
 from harness.measuring import (
     Measure,
     Measured,
@@ -30,12 +41,25 @@ from harness.timing import DurationMeasure, First, Intervals, Last, Rate, Spread
 
 __all__ = [
     "MEASURES",
+    "Contains",
     "Difference",
+    "EveryGroup",
+    "GroupShare",
+    "Grouped",
+    "Intervals",
+    "Inverse",
+    "Largest",
     "Measure",
     "MeasureError",
     "Measured",
+    "NeverAfter",
     "Plan",
+    "Rate",
     "Shape",
+    "Spread",
+    "Sum",
+    "Table",
+    "Total",
     "View",
     "measure_from",
 ]
@@ -125,6 +149,7 @@ class Difference(Measure):
     """
 
     name: ClassVar[str] = "difference"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.ONE_STAGE,)
     main: ClassVar[str] = "stages"
     stage_pair: Annotated[
         tuple[str, str], Parameter(alias="stages", description="[from, to]: from minus to")
@@ -186,6 +211,7 @@ class Total(Measure):
     """
 
     name: ClassVar[str] = "total"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.PARTS,)
     main: ClassVar[str] = "of"
     of: Annotated[tuple[InnerMeasure, ...], Parameter(min_length=2, max_length=20)]
 

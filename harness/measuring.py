@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeAlia
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 
 from decoders.fields import FIELDS, UNSIGNED_BITS, Field, nearest
+from harness.inverse import Inverse
 from harness.keys import key_text
 from harness.quantities import seconds
 
@@ -113,6 +114,7 @@ class Measure(BaseModel):
     (``{sum: frame.len}``; empty when there is none), ``shape`` the kind of value, ``unit`` ``"s"``
     when that is seconds.
     ``holds_by_itself``: needs no comparison, it holds when there is no exception.
+    ``inverse``: the edits of a capture that change the value, the most telling first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,6 +124,7 @@ class Measure(BaseModel):
     shape: ClassVar[Shape] = Shape.NUMBER
     unit: ClassVar[str] = ""
     holds_by_itself: ClassVar[bool] = False
+    inverse: ClassVar[tuple[Inverse, ...]] = ()
 
     def result_unit(self) -> str:
         """The unit of the value; ``unit`` unless it depends on the parameters."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from harness.inverse import Inverse
 from harness.measuring import (
     Duration,
     FieldNames,
@@ -79,6 +80,7 @@ class First(Timed):
     """Earliest time of a packet in the view, which need not be the first one in the file."""
 
     name: ClassVar[str] = "first"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.FIRST,)
     shape: ClassVar[Shape] = Shape.TIME
 
     def plan(self, view: View) -> Plan:
@@ -93,6 +95,7 @@ class Last(Timed):
     """Latest time of a packet in the view, which need not be the last one in the file."""
 
     name: ClassVar[str] = "last"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.LAST,)
     shape: ClassVar[Shape] = Shape.TIME
 
     def plan(self, view: View) -> Plan:
@@ -107,6 +110,10 @@ class DurationMeasure(Timed):
     """Seconds from the earliest to the latest packet, exact."""
 
     name: ClassVar[str] = "duration"
+    inverse: ClassVar[tuple[Inverse, ...]] = (
+        Inverse.LAST,
+        Inverse.FIRST,
+    )
     unit: ClassVar[str] = "s"
 
     def plan(self, view: View) -> Plan:
@@ -126,6 +133,10 @@ class Rate(Timed):
     """
 
     name: ClassVar[str] = "rate"
+    inverse: ClassVar[tuple[Inverse, ...]] = (
+        Inverse.COUNT,
+        Inverse.LAST,
+    )
     main: ClassVar[str] = "per"
     per: Literal["second", "minute", "hour", "day"]
     over: Duration | None = None
@@ -135,14 +146,18 @@ class Rate(Timed):
 
     def _finish(self, found: Sequence[Sequence[Row]]) -> Measured:
         span = _Span(found[0])
+        if self.over is not None:
+            return Measured(Shape.NUMBER, self.of_packets(span.packets, 0, 0))
+        return Measured(Shape.NUMBER, self.of_packets(span.timed, *span.ends()), note=span.note)
+
+    def of_packets(self, packets: int, first: int, last: int) -> Fraction:
+        """The rate of so many packets from one time to another, ns. Raises MeasureError."""
         unit = UNITS[self.per]
         if self.over is not None:
-            return Measured(Shape.NUMBER, span.packets * unit / self.over)
-        first, last = span.ends()
+            return packets * unit / self.over
         if first == last:
             raise MeasureError("the packets have one time, a rate needs a duration: give `over`")
-        per_second = Fraction(span.timed * NS_PER_SECOND, last - first)
-        return Measured(Shape.NUMBER, per_second * unit, note=span.note)
+        return Fraction(packets * NS_PER_SECOND, last - first) * unit
 
 
 Spreads = Literal[
@@ -161,6 +176,7 @@ class Spread(Timed):
     """
 
     name: ClassVar[str] = "spread"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.BINS,)
     main: ClassVar[str] = "bin"
     bin: Duration
     statistic: Spreads = "largest_share"
@@ -199,9 +215,10 @@ class Spread(Timed):
             filled = {slot: packets for slot, packets in filled.items() if slot < bins}
             notes.append(f"{packets_text(late)} behind the last bin left out" if late else "")
         note = "; ".join(filter(None, notes))
-        return Measured(Shape.NUMBER, self._statistic(list(filled.values()), bins), note=note)
+        return Measured(Shape.NUMBER, self.of_bins(list(filled.values()), bins), note=note)
 
-    def _statistic(self, filled: Sequence[int], bins: int) -> int | Fraction:
+    def of_bins(self, filled: Sequence[int], bins: int) -> int | Fraction:
+        """The value when the bins that are not empty have these packets."""
         empty, total = bins - len(filled), sum(filled)
         most, least = max(filled), 0 if empty else min(filled)
         results: dict[str, int | Fraction] = {
@@ -224,6 +241,7 @@ class Intervals(Timed):
     """
 
     name: ClassVar[str] = "intervals"
+    inverse: ClassVar[tuple[Inverse, ...]] = (Inverse.GAP,)
     main: ClassVar[str] = "statistic"
     unit: ClassVar[str] = "s"
     statistic: Literal["min", "max", "mean", "median"]
