@@ -178,7 +178,9 @@ def _span(ends: Row) -> Span:
 def _bin(span: Span) -> nw.Expr:
     import narwhals as nw
 
-    return ((nw.col("frame_time_epoch") - span.start_ns) // span.bin_ns).alias("bin")
+    # Divided first: from the first to the last time can be more than 64 bits hold.
+    number = nw.col("frame_time_epoch") // span.bin_ns - span.start_ns // span.bin_ns
+    return number.alias("bin")
 
 
 def _counted(frame: LazyFrame, *keys: nw.Expr, of: str = "") -> LazyFrame:

@@ -152,9 +152,21 @@ def test_a_twin_is_told_at_the_top(tmp_path: Path) -> None:
     words = page(found).words
     assert "a twin" in words
     assert "a real capture" not in words
-    assert words.index("It shows that they agree with one another, nothing more") < words.index(
-        "There are"
-    )
+    assert words.index("it proves nothing about the author's trace") < words.index("There are")
+
+
+def test_decoders_that_confirm_a_figure_are_told(tmp_path: Path) -> None:
+    found = report(tmp_path, RIGHT)
+    [verdict] = found.verdicts
+    words = page(
+        replace(
+            found,
+            confirmed_by=("columnar", "tshark"),
+            verdicts=(replace(verdict, confirmed=3),),
+        )
+    ).words
+    assert "(confirmed by columnar, tshark)" in words
+    assert "Confirmed by 3 decoders." in words
 
 
 def test_several_files_have_an_index_and_anchors_of_their_own(tmp_path: Path) -> None:

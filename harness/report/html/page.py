@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from harness.report.outcome import Outcome
 
 FOLDER = Path(__file__).parent
-TWIN = (
-    "This capture was made from the claims. "
-    "It shows that they agree with one another, nothing more."
-)
+TWIN = "This capture was made from these claims; it proves nothing about the author's trace."
 
 
 @dataclass(frozen=True)
