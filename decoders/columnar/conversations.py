@@ -4,8 +4,8 @@ Results do not depend on where a batch ends. The rules stand in
 :mod:`decoders.columnar.kernels.streams` and :mod:`decoders.columnar.kernels.analysis`.
 
 Memory: a conversation takes 80 octets and at most 32 of an index; with analysis 48 more, 192 for
-each direction that sent something, and 40 for each segment that nobody acknowledged. Arrays grow by
-half, or to twice their size.
+each direction that sent something, and 40 for each segment that nobody acknowledged. Arrays grow
+by a quarter, indexes to twice their size.
 """
 
 from __future__ import annotations
@@ -44,17 +44,24 @@ class Conversations:
         ``first`` is ``frame.number`` of the batch's row 0; ``time_ns`` and ``timed`` have an entry
         for each row. Raises MemoryError for more conversations than can be told apart (2^31).
         """
-        frames = streams.Frames(int(first), time_ns, timed)
         cells = np.empty((len(headers), ANALYSED if self._wanted else NUMBERED), np.int64)
-        self._trail.state[analysis.EXPERTS] = 0
+        links = np.empty((len(headers) if self._wanted else 0, streams.LINK_PLACES), np.int64)
         at = 0
-        while True:
-            at = streams.annotate(self._table, self._trail, headers, frames, cells, at)
-            if at == len(headers):
-                break
-            self._grow()
+        while (at := streams.annotate(self._table, headers, cells, links, at)) < len(headers):
+            self._grow_table()
+        self._trail.state[analysis.EXPERTS] = 0
+        if self._wanted:
+            self._analyse(headers, analysis.Frames(int(first), time_ns, timed), cells, links)
         experts = self._trail.experts[: self._trail.state[analysis.EXPERTS]].copy()
         return Found(cells, experts)
+
+    def _analyse(self, headers: I64, frames: analysis.Frames, cells: I64, links: I64) -> None:
+        at, entries = 0, self._table.entries
+        while True:
+            at = analysis.annotate(self._trail, entries, headers, frames, cells, links, at)
+            if at == len(headers):
+                return
+            self._grow_trail()
 
     @property
     def octets(self) -> int:
@@ -63,17 +70,19 @@ class Conversations:
         arrays = (table.index, table.entries, trail.traces, trail.flows, trail.sent)
         return sum(array.nbytes for array in arrays)
 
-    def _grow(self) -> None:
-        """Room for at least one header more, wherever it lacks."""
-        table, trail = self._table, self._trail
+    def _grow_table(self) -> None:
+        """Room for at least one conversation more."""
+        table = self._table
         entries = int(table.state[streams.ENTRIES]) + 1
         if entries >= hashing.MOST_ENTRIES:
             raise MemoryError("more conversations than can be told apart")
         if 2 * entries > len(table.index):
             table = table._replace(index=hashing.larger_index(table.index))
-        table = table._replace(entries=hashing.with_room(table.entries, entries))
-        used = trail.state
-        self._table = table
+        self._table = table._replace(entries=hashing.with_room(table.entries, entries))
+
+    def _grow_trail(self) -> None:
+        """Room for at least one segment more."""
+        trail, used = self._trail, self._trail.state
         self._trail = trail._replace(
             traces=hashing.with_room(trail.traces, int(used[analysis.TRACES]) + analysis.ROOM),
             flows=hashing.with_room(trail.flows, int(used[analysis.FLOWS]) + analysis.ROOM),
@@ -85,7 +94,6 @@ class Conversations:
 def _first_trail(wanted: bool) -> analysis.Trail:
     rows = _FIRST_ENTRIES if wanted else analysis.ROOM
     trail = analysis.Trail(
-        wanted=wanted,
         traces=np.empty((rows, analysis.TRACE_PLACES), np.int64),
         flows=np.empty((rows, analysis.FLOW_PLACES), np.int64),
         sent=np.empty((rows, analysis.SENT_PLACES), np.int64),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from decoders.columnar.jit import inlined, kernel
 from decoders.columnar.kernels.experts import (
     ACK_LOST,
+    ANALYSIS_BIT,
     DUPLICATE_ACK,
     FAST_RETRANSMISSION,
     KEEP_ALIVE,
@@ -24,13 +25,16 @@ from decoders.columnar.kernels.experts import (
     RETRANSMISSION,
     REUSED_PORTS,
     SPURIOUS_RETRANSMISSION,
+    TFO_BIT,
     WINDOW_FULL,
     WINDOW_UPDATE,
     ZERO_WINDOW,
     ZERO_WINDOW_PROBE,
     ZERO_WINDOW_PROBE_ACK,
+    note_fast_open,
     note_fin,
     note_marks,
+    note_reused,
 )
 from decoders.columnar.kernels.sink import (
     HEADER_ACK,
@@ -38,12 +42,27 @@ from decoders.columnar.kernels.sink import (
     HEADER_FLAGS,
     HEADER_HANDS_UP,
     HEADER_LENGTH,
+    HEADER_QUOTED,
+    HEADER_ROW,
     HEADER_SCALE,
     HEADER_SEQ,
     HEADER_SHOWN,
+    HEADER_TCP,
     HEADER_WINDOW,
 )
+from decoders.columnar.kernels.streams import (
+    LINK_BASE,
+    LINK_ENTRY,
+    LINK_OTHER,
+    LINK_SIDE,
+    LINK_WHAT,
+    OPENED,
+    OPENED_AGAIN,
+    REUSED,
+    TRACE,
+)
 from decoders.columnar.transport import (
+    ABSENT,
     ACK_RTT,
     ACKS_FRAME,
     BYTES_IN_FLIGHT,
@@ -56,6 +75,7 @@ from decoders.columnar.transport import (
     RTO,
     RTO_FRAME,
     TAKES_BACK,
+    WINDOW_SIZE,
 )
 from decoders.tcp_analysis import (
     ALL_ACKNOWLEDGED,
@@ -103,10 +123,18 @@ HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
 _TAKEN_BACK = RETRANSMISSION | OUT_OF_ORDER | KEEP_ALIVE
 
 
+class Frames(NamedTuple):
+    """What a batch tells of its rows."""
+
+    first: int
+    """``frame.number`` of row 0."""
+    time_ns: I64
+    timed: NDArray[np.bool_]
+
+
 class Trail(NamedTuple):
     """What the analysis remembers of a capture."""
 
-    wanted: bool
     traces: I64
     flows: I64
     sent: I64
@@ -121,11 +149,40 @@ def _after(a: int, b: int) -> bool:
 
 
 @kernel
-def begin(trail: Trail) -> int:
-    """A trace of a conversation of which nothing is known."""
-    trace = trail.state[TRACES]
-    trail.state[TRACES] = trace + 1
-    _blank(trail.traces[trace])
+def annotate(
+    trail: Trail, entries: I64, headers: I64, frames: Frames, cells: I64, links: I64, start: int
+) -> int:
+    """Analyse the TCP headers from ``start`` on; the first header that there is no room for.
+
+    ``cells`` [header, ANALYSED] and ``links`` are as :func:`streams.annotate` left them;
+    ``entries`` are those of its table.
+    """
+    state = trail.state
+    for at in range(start, len(headers)):
+        if (
+            state[TRACES] + ROOM > len(trail.traces)
+            or state[FLOWS] + ROOM > len(trail.flows)
+            or state[SENT] + ROOM > len(trail.sent)
+            or state[EXPERTS] + ROOM > len(trail.experts)
+        ):
+            return at
+        if headers[at, HEADER_TCP]:
+            trace = _trace_of(trail, entries, links[at])
+            _segment(trail, headers[at], frames, cells[at], links[at], trace)
+    return len(headers)
+
+
+@kernel
+def _trace_of(trail: Trail, entries: I64, link: I64) -> int:
+    """The trace of a header's conversation; a new one when there is none."""
+    trace = entries[link[LINK_ENTRY], TRACE]
+    if trace == 0:
+        trace = trail.state[TRACES]
+        trail.state[TRACES] = trace + 1
+        _blank(trail.traces[trace])
+        entries[link[LINK_ENTRY], TRACE] = trace
+    elif link[LINK_WHAT] & OPENED:
+        _forget(trail, trace)
     return trace
 
 
@@ -137,10 +194,34 @@ def _blank(trace: I64) -> None:
 
 
 @kernel
-def forget(trail: Trail, trace: int) -> None:
+def _segment(trail: Trail, header: I64, frames: Frames, cells: I64, link: I64, trace: int) -> None:
+    """What the analysis says of a header, and whether the row has ``tcp.analysis``."""
+    row, side = header[HEADER_ROW], link[LINK_SIDE]
+    cut, quoted = header[HEADER_CUT] != 0, header[HEADER_QUOTED] != 0
+    number = frames.first + row
+    if cells[MARKS] & TFO_BIT:
+        note_fast_open(trail.experts, trail.state, header)
+    if link[LINK_WHAT] & OPENED_AGAIN:
+        _open_again(trail, trace, side)
+    if frames.timed[row]:
+        _shaken(trail, trace, header[HEADER_FLAGS], frames.time_ns[row])
+    if header[HEADER_LENGTH] != ABSENT:
+        now = frames.time_ns[row] if frames.timed[row] else 0
+        _analyse(trail, header, cells, link, trace, (number, now))
+    elif link[LINK_WHAT] & REUSED and not cut:
+        note_reused(trail.experts, trail.state, header, cells)
+    place = LAST_QUOTED if quoted else LAST_OWN
+    if link[LINK_WHAT] & OPENED_AGAIN and not cut and trail.state[place] != number:
+        cells[MARKS] |= ANALYSIS_BIT
+    if cells[MARKS] & ANALYSIS_BIT:
+        trail.state[place] = number
+    if header[HEADER_SHOWN] or quoted:
+        cells[WINDOW_SIZE] = _window_size(trail, header, trace, side)
+
+
+@kernel
+def _forget(trail: Trail, trace: int) -> None:
     """The conversation of a trace is over: a new one takes its place."""
-    if trace == 0:
-        return
     flows = trail.traces[trace, FLOW], trail.traces[trace, FLOW + 1]
     _blank(trail.traces[trace])
     for side in range(2):
@@ -162,14 +243,14 @@ def _clear(flow: I64) -> None:
 
 
 @kernel
-def open_again(trail: Trail, trace: int, side: int) -> None:
+def _open_again(trail: Trail, trace: int, side: int) -> None:
     """A SYN with the number that the conversation began with."""
     flow = trail.flows[trail.traces[trace, FLOW + side]]
     flow[NEXT] = flow[MAXACK]
 
 
 @kernel
-def shaken(trail: Trail, place: int, flags: int, now: int) -> None:
+def _shaken(trail: Trail, place: int, flags: int, now: int) -> None:
     """Time from the last SYN to the first packet with ACK and without SYN."""
     trace = trail.traces[place]
     if not flags & ACK:
@@ -180,7 +261,7 @@ def shaken(trail: Trail, place: int, flags: int, now: int) -> None:
 
 
 @kernel
-def window_size(trail: Trail, header: I64, trace: int, side: int) -> int:
+def _window_size(trail: Trail, header: I64, trace: int, side: int) -> int:
     """The window in octets: scaled, except in a SYN (RFC 7323 section 2.2)."""
     scale = trail.traces[trace, SCALE + side]
     if header[HEADER_FLAGS] & SYN or scale < 0:
@@ -189,21 +270,11 @@ def window_size(trail: Trail, header: I64, trace: int, side: int) -> int:
 
 
 @kernel
-def analyse(
-    trail: Trail,
-    header: I64,
-    cells: I64,
-    places: tuple[int, int, int],
-    frame: tuple[int, int],
-    reused: bool,
-    base: int,
+def _analyse(
+    trail: Trail, header: I64, cells: I64, link: I64, place: int, frame: tuple[int, int]
 ) -> None:
-    """Judge a segment of known payload length and remember it.
-
-    ``places``: trace, direction, other direction; ``frame``: its number and time; ``base``: where
-    the direction's numbers begin.
-    """
-    place, side, other = places
+    """Judge a segment of known payload length and remember it; ``frame``: its number and time."""
+    side, other = link[LINK_SIDE], link[LINK_OTHER]
     number, now = frame
     trace = trail.traces[place]
     if trace[FLOW + side] == 0:
@@ -212,7 +283,7 @@ def analyse(
     flags = header[HEADER_FLAGS]
     if flags & SYN:
         _learn_scale(header, trace, side, other)
-    marks = REUSED_PORTS if reused else 0
+    marks = REUSED_PORTS if link[LINK_WHAT] & REUSED else 0
     probe = _is_probe(header, forward, backward)
     if probe:
         marks |= ZERO_WINDOW_PROBE
@@ -226,7 +297,7 @@ def analyse(
     _remember(trail, header, forward, frame, probe, marks)
     if trace[FLOW + other] != 0:
         _acknowledge(trail, header, backward, cells, now)
-    _in_flight(trail, header, forward, cells, base)
+    _in_flight(trail, header, forward, cells, link[LINK_BASE])
     _shift(forward, flags)
     if marks & _TAKEN_BACK and header[HEADER_HANDS_UP]:
         cells[MARKS] |= TAKES_BACK

@@ -61,7 +61,7 @@ SAID = MARK_FIELDS.index("tcp.analysis")
 
 _WARNINGS = OUT_OF_ORDER | LOST | ACK_LOST | WINDOW_FULL | ZERO_WINDOW
 _TEXTS = np.array(CONVERSATION_TEXTS)
-_REUSED_TEXT, _FIN_TEXT = CONVERSATION_TEXTS[16:18]
+_FAST_OPEN_TEXT, _REUSED_TEXT, _FIN_TEXT = CONVERSATION_TEXTS[SAID:]
 
 
 @kernel
@@ -74,6 +74,12 @@ def item(experts: I64, state: I64, header: I64, severity: int, message: int) -> 
     experts[at, EXPERT_GROUP] = SEQUENCE
     experts[at, EXPERT_MESSAGE] = message
     state[EXPERTS] = at + 1
+
+
+@kernel
+def note_fast_open(experts: I64, state: I64, header: I64) -> None:
+    """A SYN,ACK for more than the SYN."""
+    item(experts, state, header, NOTE, _FAST_OPEN_TEXT)
 
 
 @kernel

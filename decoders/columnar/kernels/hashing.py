@@ -37,7 +37,7 @@ def _stir(state: int, word: int) -> int:
     return state ^ (state >> 15)
 
 
-@kernel
+@inlined
 def hash_of(seed: int, a_hi: int, a_lo: int, b_hi: int, b_lo: int, rest: int) -> int:
     """A hash of 32 bits; addresses below 2^32 take half the time."""
     state = _stir(_stir(seed, a_lo), b_lo)
@@ -61,7 +61,7 @@ def _same(entries: I64, entry: int, key: tuple[int, int, int, int, int]) -> bool
     )
 
 
-@kernel
+@inlined
 def find(index: I64, entries: I64, key: tuple[int, int, int, int, int], hashed: int) -> int:
     """The number of a key's entry, or ``-1 - place`` of the index where it belongs."""
     mask = len(index) - 1
@@ -75,6 +75,15 @@ def find(index: I64, entries: I64, key: tuple[int, int, int, int, int], hashed: 
             if _same(entries, entry, key):
                 return entry
         place = (place + 1) & mask
+
+
+@inlined
+def first_entry(index: I64, hashed: int) -> int:
+    """The entry at the first place that a hash tells; -1: there is none, or one of another hash."""
+    held = index[hashed & (len(index) - 1)]
+    if held >> _ENTRY_BITS != hashed:
+        return -1
+    return (held & _ENTRY_MASK) - 1
 
 
 @inlined
@@ -115,9 +124,10 @@ def larger_index(index: I64) -> I64:
 
 
 def with_room(array: I64, rows: int) -> I64:
-    """The array, or a copy that is half as long again, with at least ``rows`` rows."""
-    if rows <= len(array):
-        return array
-    larger = np.empty((max(rows, len(array) * 3 // 2), array.shape[1]), array.dtype)
-    larger[: len(array)] = array
-    return larger
+    """The array, made a quarter longer, or longer still, where it has not ``rows`` rows.
+
+    Nobody else may hold a view of it: its memory grows in place where the system can.
+    """
+    if rows > len(array):
+        array.resize((max(rows, len(array) * 5 // 4), array.shape[1]), refcheck=False)
+    return array

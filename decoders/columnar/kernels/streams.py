@@ -13,32 +13,15 @@ from numpy.typing import NDArray
 
 from decoders.columnar.jit import inlined, kernel
 from decoders.columnar.kernels import hashing
-from decoders.columnar.kernels.analysis import (
-    EXPERTS,
-    FLOWS,
-    LAST_OWN,
-    ROOM,
-    SENT,
-    TRACES,
-    Trail,
-    analyse,
-    begin,
-    forget,
-    open_again,
-    shaken,
-    window_size,
-)
-from decoders.columnar.kernels.experts import ANALYSIS_BIT, TFO_BIT, item, note_reused
+from decoders.columnar.kernels.experts import TFO_BIT
 from decoders.columnar.kernels.sink import (
     HEADER_ACK,
-    HEADER_CUT,
     HEADER_DST_HI,
     HEADER_DST_LO,
     HEADER_DSTPORT,
     HEADER_FLAGS,
     HEADER_LENGTH,
     HEADER_QUOTED,
-    HEADER_ROW,
     HEADER_SEQ,
     HEADER_SHOWN,
     HEADER_SRC_HI,
@@ -46,9 +29,7 @@ from decoders.columnar.kernels.sink import (
     HEADER_SRCPORT,
     HEADER_TCP,
     HEADER_VERSION,
-    NOTE,
 )
-from decoders.columnar.numbers import CONVERSATION_TEXTS
 from decoders.columnar.transport import (
     ABSENT,
     ACK,
@@ -58,7 +39,6 @@ from decoders.columnar.transport import (
     NXTSEQ,
     SEQ,
     STREAM,
-    WINDOW_SIZE,
 )
 from decoders.conversations import (
     ACK_SEEN,
@@ -77,15 +57,28 @@ NUMBER, SEEN, BASE, TRACE = 5, 6, 7, 9
 ENTRY = 10
 """Places of an entry behind its key: number of the stream; bits of completeness; where the numbers
 of both directions begin, first that from the lower end (UNSET: not known); place in the traces of
-the analysis (0: none)."""
+the analysis (0: none), which reads and writes it."""
 
 UNSET = -1
 _WORD = (1 << 32) - 1
 
-ENTRIES, TCP_STREAMS, UDP_STREAMS, SEED = range(4)
-TABLE_STATES = 4
+ENTRIES, TCP_STREAMS, UDP_STREAMS, SEED, TOUCHED = range(5)
+TABLE_STATES = 5
 
-_TFO_TEXT = CONVERSATION_TEXTS[15]
+AHEAD = 64
+"""Headers whose places in memory are looked up before they are needed: many at a time, the
+processor waits for all of them at once."""
+
+LINK_ENTRY, LINK_SIDE, LINK_OTHER, LINK_BASE, LINK_WHAT = range(5)
+LINK_PLACES = 5
+"""What the analysis is told of a TCP header: its entry; direction and the other one; where its
+direction's numbers begin (0: not known); bits of what the header did."""
+
+REUSED, OPENED, OPENED_AGAIN = 1, 2, 4
+"""Reused ports; opened a new conversation of a known key; is a SYN with the number that its
+conversation began with."""
+
+Key = tuple[int, int, int, int, int]
 
 
 class Table(NamedTuple):
@@ -95,180 +88,195 @@ class Table(NamedTuple):
     entries: I64
     """[entry, ENTRY]"""
     state: I64
-    """Entries, TCP and UDP streams so far; seed of the hash."""
-
-
-class Frames(NamedTuple):
-    """What a batch tells of its rows."""
-
-    first: int
-    """``frame.number`` of row 0."""
-    time_ns: I64
-    timed: NDArray[np.bool_]
+    """Entries, TCP and UDP streams so far; seed of the hash; what the look ahead came upon."""
 
 
 @kernel
-def annotate(
-    table: Table, trail: Trail, headers: I64, frames: Frames, cells: I64, start: int
-) -> int:
-    """Fill the cells of headers from ``start`` on; the first header that there is no room for."""
+def annotate(table: Table, headers: I64, cells: I64, links: I64, start: int) -> int:
+    """Fill the cells of headers from ``start`` on; the first header that there is no room for.
+
+    ``cells`` [header, NUMBERED or more] and ``links`` [header, LINK_PLACES] are written over; links
+    may be of no rows.
+    """
+    index, entries, state = table.index, table.entries, table.state
+    room = min(len(entries), len(index) // 2)
+    hashes = np.empty(AHEAD, np.int64)
     for at in range(start, len(headers)):
-        if _full(table, trail):
+        if state[ENTRIES] >= room:
             return at
-        cells[at] = NOTHING
+        nth = (at - start) % AHEAD
+        if nth == 0:
+            _look_ahead(index, entries, state, headers, at, hashes)
+        for place in range(cells.shape[1]):
+            cells[at, place] = NOTHING
         cells[at, MARKS] = 0
-        header = headers[at]
-        side = _side(header)
-        entry = _entry_of(table, header, side)
-        if header[HEADER_TCP]:
-            _segment(table, trail, header, frames, cells[at], (entry, side))
+        side = _side(headers, at)
+        entry = _entry_of(index, entries, state, _key(headers, at, side), hashes[nth])
+        if headers[at, HEADER_TCP]:
+            _segment(entries, state, headers, cells, links, at, entry, side)
         else:
-            if table.entries[entry, NUMBER] == UNSET:
-                table.entries[entry, NUMBER] = table.state[UDP_STREAMS]
-                table.state[UDP_STREAMS] += 1
-            cells[at, STREAM] = table.entries[entry, NUMBER]
+            if entries[entry, NUMBER] == UNSET:
+                entries[entry, NUMBER] = state[UDP_STREAMS]
+                state[UDP_STREAMS] += 1
+            cells[at, STREAM] = entries[entry, NUMBER]
     return len(headers)
 
 
-@inlined
-def _full(table: Table, trail: Trail) -> bool:
-    entries = table.state[ENTRIES] + 1
-    if entries > len(table.entries) or 2 * entries > len(table.index):
-        return True
-    return trail.wanted and _trail_full(trail)
-
-
-@inlined
-def _trail_full(trail: Trail) -> bool:
-    return (
-        trail.state[TRACES] + ROOM > len(trail.traces)
-        or trail.state[FLOWS] + ROOM > len(trail.flows)
-        or trail.state[SENT] + ROOM > len(trail.sent)
-        or trail.state[EXPERTS] + ROOM > len(trail.experts)
-    )
-
-
-@inlined
-def _side(header: I64) -> int:
-    """0: from the lower end to the higher one, or both are the same; 1: the other way."""
-    if header[HEADER_SRC_HI] != header[HEADER_DST_HI]:
-        return 1 if header[HEADER_SRC_HI] > header[HEADER_DST_HI] else 0
-    if header[HEADER_SRC_LO] != header[HEADER_DST_LO]:
-        return 1 if header[HEADER_SRC_LO] > header[HEADER_DST_LO] else 0
-    return 1 if header[HEADER_SRCPORT] > header[HEADER_DSTPORT] else 0
-
-
-@inlined
-def _one_end(header: I64) -> bool:
-    return (
-        header[HEADER_SRCPORT] == header[HEADER_DSTPORT]
-        and header[HEADER_SRC_LO] == header[HEADER_DST_LO]
-        and header[HEADER_SRC_HI] == header[HEADER_DST_HI]
-    )
-
-
 @kernel
-def _entry_of(table: Table, header: I64, side: int) -> int:
-    """The entry of a header's key; a new one has the number UNSET."""
-    rest = (header[HEADER_TCP] << 35) | (header[HEADER_VERSION] << 32)
+def _look_ahead(
+    index: I64, entries: I64, state: I64, headers: I64, start: int, hashes: I64
+) -> None:
+    """Hash the next keys, and read what stands at their places."""
+    count = min(AHEAD, len(headers) - start)
+    seed, mask, touched = state[SEED], len(index) - 1, 0
+    for nth in range(count):
+        at = start + nth
+        key = _key(headers, at, _side(headers, at))
+        hashes[nth] = hashing.hash_of(seed, key[0], key[1], key[2], key[3], key[4])
+    for nth in range(count):
+        touched ^= index[hashes[nth] & mask]
+    for nth in range(count):
+        entry = hashing.first_entry(index, hashes[nth])
+        if entry >= 0:
+            touched ^= entries[entry, 0] ^ entries[entry, NUMBER]
+    state[TOUCHED] = touched
+
+
+@inlined
+def _side(headers: I64, at: int) -> int:
+    """0: from the lower end to the higher one, or both are the same; 1: the other way."""
+    if headers[at, HEADER_SRC_HI] != headers[at, HEADER_DST_HI]:
+        return 1 if headers[at, HEADER_SRC_HI] > headers[at, HEADER_DST_HI] else 0
+    if headers[at, HEADER_SRC_LO] != headers[at, HEADER_DST_LO]:
+        return 1 if headers[at, HEADER_SRC_LO] > headers[at, HEADER_DST_LO] else 0
+    return 1 if headers[at, HEADER_SRCPORT] > headers[at, HEADER_DSTPORT] else 0
+
+
+@inlined
+def _one_end(headers: I64, at: int) -> bool:
+    return (
+        headers[at, HEADER_SRCPORT] == headers[at, HEADER_DSTPORT]
+        and headers[at, HEADER_SRC_LO] == headers[at, HEADER_DST_LO]
+        and headers[at, HEADER_SRC_HI] == headers[at, HEADER_DST_HI]
+    )
+
+
+@inlined
+def _key(headers: I64, at: int, side: int) -> Key:
+    """Both ends, the lower one first."""
+    rest = (headers[at, HEADER_TCP] << 35) | (headers[at, HEADER_VERSION] << 32)
     if side:
-        rest |= (header[HEADER_DSTPORT] << 16) | header[HEADER_SRCPORT]
-        key = (
-            header[HEADER_DST_HI],
-            header[HEADER_DST_LO],
-            header[HEADER_SRC_HI],
-            header[HEADER_SRC_LO],
-            rest,
+        return (
+            headers[at, HEADER_DST_HI],
+            headers[at, HEADER_DST_LO],
+            headers[at, HEADER_SRC_HI],
+            headers[at, HEADER_SRC_LO],
+            rest | (headers[at, HEADER_DSTPORT] << 16) | headers[at, HEADER_SRCPORT],
         )
-    else:
-        rest |= (header[HEADER_SRCPORT] << 16) | header[HEADER_DSTPORT]
-        key = (
-            header[HEADER_SRC_HI],
-            header[HEADER_SRC_LO],
-            header[HEADER_DST_HI],
-            header[HEADER_DST_LO],
-            rest,
-        )
-    hashed = hashing.hash_of(table.state[SEED], key[0], key[1], key[2], key[3], key[4])
-    entry = hashing.find(table.index, table.entries, key, hashed)
+    return (
+        headers[at, HEADER_SRC_HI],
+        headers[at, HEADER_SRC_LO],
+        headers[at, HEADER_DST_HI],
+        headers[at, HEADER_DST_LO],
+        rest | (headers[at, HEADER_SRCPORT] << 16) | headers[at, HEADER_DSTPORT],
+    )
+
+
+@inlined
+def _entry_of(index: I64, entries: I64, state: I64, key: Key, hashed: int) -> int:
+    """The entry of a key; a new one has the number UNSET."""
+    entry = hashing.find(index, entries, key, hashed)
     if entry < 0:
         place = -1 - entry
-        entry = table.state[ENTRIES]
-        table.state[ENTRIES] = entry + 1
-        hashing.insert(table.index, table.entries, key, hashed, place, entry)
-        table.entries[entry, NUMBER] = UNSET
-        table.entries[entry, TRACE] = 0
+        entry = state[ENTRIES]
+        state[ENTRIES] = entry + 1
+        hashing.insert(index, entries, key, hashed, place, entry)
+        entries[entry, NUMBER] = UNSET
+        entries[entry, TRACE] = 0
     return entry
 
 
 @inlined
-def _open(table: Table, entry: int, seen: int) -> None:
+def _open(entries: I64, state: I64, entry: int, seen: int) -> None:
     """A new conversation of the key."""
-    table.entries[entry, NUMBER] = table.state[TCP_STREAMS]
-    table.state[TCP_STREAMS] += 1
-    table.entries[entry, SEEN] = seen
-    table.entries[entry, BASE] = UNSET
-    table.entries[entry, BASE + 1] = UNSET
+    entries[entry, NUMBER] = state[TCP_STREAMS]
+    state[TCP_STREAMS] += 1
+    entries[entry, SEEN] = seen
+    entries[entry, BASE] = UNSET
+    entries[entry, BASE + 1] = UNSET
 
 
-@kernel
+@inlined
 def _segment(
-    table: Table, trail: Trail, header: I64, frames: Frames, cells: I64, found: tuple[int, int]
+    entries: I64,
+    state: I64,
+    headers: I64,
+    cells: I64,
+    links: I64,
+    at: int,
+    entry: int,
+    side: int,
 ) -> None:
-    entry, side = found
-    here = table.entries[entry]
-    created = here[NUMBER] == UNSET
+    created = entries[entry, NUMBER] == UNSET
     if created:
-        _open(table, entry, 0)
-    flags, known = header[HEADER_FLAGS], here[BASE + side]
-    opens = flags & (SYN | A) == SYN
-    reused = False
-    if known != UNSET and flags & SYN and known != header[HEADER_SEQ]:
-        reused = True
-        if opens:
-            _open(table, entry, SYN_SEEN)
-            if trail.wanted:
-                forget(trail, here[TRACE])
-        elif not header[HEADER_QUOTED]:
-            here[BASE + side] = header[HEADER_SEQ]
-    again = opens and known == header[HEADER_SEQ]
-    other = side if _one_end(header) else 1 - side
-    if header[HEADER_LENGTH] != ABSENT:
-        _learn_bases(here, header, side, other)
-    cells[STREAM] = here[NUMBER]
-    cells[COMPLETENESS] = here[SEEN]
-    tells = header[HEADER_SHOWN] != 0 or header[HEADER_QUOTED] != 0
-    if tells:
-        here[SEEN] |= _seen_first(header) if created else _seen(header)
-    if not header[HEADER_QUOTED]:
-        _numbers(trail, header, cells, here[BASE + side], here[BASE + other])
-    if trail.wanted:
-        _analysis(trail, header, frames, cells, here, (side, other), reused, again)
-        if tells:
-            cells[WINDOW_SIZE] = window_size(trail, header, here[TRACE], side)
+        _open(entries, state, entry, 0)
+    what = _open_again(entries, state, headers, at, entry, side)
+    other = side if _one_end(headers, at) else 1 - side
+    if headers[at, HEADER_LENGTH] != ABSENT:
+        _learn_bases(entries, headers, at, entry, side, other)
+    cells[at, STREAM] = entries[entry, NUMBER]
+    cells[at, COMPLETENESS] = entries[entry, SEEN]
+    if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
+        seen = _seen_first(headers, at) if created else _seen(headers, at)
+        entries[entry, SEEN] |= seen
+    base = entries[entry, BASE + side]
+    if not headers[at, HEADER_QUOTED]:
+        _numbers(headers, cells, at, base, entries[entry, BASE + other])
+    if len(links):
+        links[at, LINK_ENTRY] = entry
+        links[at, LINK_SIDE] = side
+        links[at, LINK_OTHER] = other
+        links[at, LINK_BASE] = max(base, 0)
+        links[at, LINK_WHAT] = what
 
 
 @inlined
-def _learn_bases(here: I64, header: I64, side: int, other: int) -> None:
-    """Rule 9: a direction's own packet, else what the other direction acknowledges."""
-    if here[BASE + side] == UNSET:
-        before = 0 if header[HEADER_FLAGS] & SYN else 1
-        here[BASE + side] = (header[HEADER_SEQ] - before) & _WORD
-    if here[BASE + other] == UNSET and header[HEADER_FLAGS] & A:
-        here[BASE + other] = (header[HEADER_ACK] - 1) & _WORD
-
-
-@inlined
-def _seen_first(header: I64) -> int:
-    """Of a conversation's first packet only a SYN counts, and the data that it carries."""
-    if header[HEADER_FLAGS] & (SYN | A) != SYN:
+def _open_again(entries: I64, state: I64, headers: I64, at: int, entry: int, side: int) -> int:
+    """Rules 5 to 7: a SYN whose direction is known; bits of what it does."""
+    known, flags = entries[entry, BASE + side], headers[at, HEADER_FLAGS]
+    if known == UNSET or not flags & SYN:
         return 0
-    return SYN_SEEN | (DATA_SEEN if header[HEADER_LENGTH] > 0 else 0)
+    if known == headers[at, HEADER_SEQ]:
+        return 0 if flags & A else OPENED_AGAIN
+    if not flags & A:
+        _open(entries, state, entry, SYN_SEEN)
+        return REUSED | OPENED
+    if not headers[at, HEADER_QUOTED]:
+        entries[entry, BASE + side] = headers[at, HEADER_SEQ]
+    return REUSED
 
 
 @inlined
-def _seen(header: I64) -> int:
-    flags = header[HEADER_FLAGS]
+def _learn_bases(entries: I64, headers: I64, at: int, entry: int, side: int, other: int) -> None:
+    """Rule 9: a direction's own packet, else what the other direction acknowledges."""
+    if entries[entry, BASE + side] == UNSET:
+        before = 0 if headers[at, HEADER_FLAGS] & SYN else 1
+        entries[entry, BASE + side] = (headers[at, HEADER_SEQ] - before) & _WORD
+    if entries[entry, BASE + other] == UNSET and headers[at, HEADER_FLAGS] & A:
+        entries[entry, BASE + other] = (headers[at, HEADER_ACK] - 1) & _WORD
+
+
+@inlined
+def _seen_first(headers: I64, at: int) -> int:
+    """Of a conversation's first packet only a SYN counts, and the data that it carries."""
+    if headers[at, HEADER_FLAGS] & (SYN | A) != SYN:
+        return 0
+    return SYN_SEEN | (DATA_SEEN if headers[at, HEADER_LENGTH] > 0 else 0)
+
+
+@inlined
+def _seen(headers: I64, at: int) -> int:
+    flags = headers[at, HEADER_FLAGS]
     seen = RST_SEEN if flags & RST else 0
     if not flags & A:
         return seen | (SYN_SEEN if flags & SYN else 0)
@@ -276,66 +284,28 @@ def _seen(header: I64) -> int:
         seen |= SYNACK_SEEN
     if flags & FIN:
         seen |= FIN_SEEN
-    if header[HEADER_LENGTH] > 0:
+    if headers[at, HEADER_LENGTH] > 0:
         return seen | DATA_SEEN
     return seen if flags & SYN else seen | ACK_SEEN
 
 
-@kernel
-def _numbers(trail: Trail, header: I64, cells: I64, base: int, other_base: int) -> None:
+@inlined
+def _numbers(headers: I64, cells: I64, at: int, base: int, other_base: int) -> None:
     """Numbers relative to their direction's base, raw ones where the length is not known."""
-    length, flags = header[HEADER_LENGTH], header[HEADER_FLAGS]
+    length, flags = headers[at, HEADER_LENGTH], headers[at, HEADER_FLAGS]
     known = length != ABSENT
-    seq = header[HEADER_SEQ]
+    seq = headers[at, HEADER_SEQ]
     if known and base != UNSET:
         seq = (seq - base) & _WORD
-    cells[SEQ] = seq
-    if not header[HEADER_SHOWN]:
+    cells[at, SEQ] = seq
+    if not headers[at, HEADER_SHOWN]:
         return
-    ack = header[HEADER_ACK]
+    ack = headers[at, HEADER_ACK]
     if flags & A and known and other_base != UNSET:
         ack = (ack - other_base) & _WORD
-    cells[ACK] = ack
+    cells[at, ACK] = ack
     if flags & (SYN | A) == SYN | A and ack > 1:
-        cells[MARKS] |= TFO_BIT
-        if trail.wanted:
-            item(trail.experts, trail.state, header, NOTE, _TFO_TEXT)
+        cells[at, MARKS] |= TFO_BIT
     if known:
         extra = 1 if flags & (SYN | FIN) else 0
-        cells[NXTSEQ] = (seq + length + extra) & _WORD
-
-
-@kernel
-def _analysis(
-    trail: Trail,
-    header: I64,
-    frames: Frames,
-    cells: I64,
-    here: I64,
-    sides: tuple[int, int],
-    reused: bool,
-    again: bool,
-) -> None:
-    """What the analysis says, and whether the row has ``tcp.analysis``."""
-    if here[TRACE] == 0:
-        here[TRACE] = begin(trail)
-    trace = here[TRACE]
-    row = header[HEADER_ROW]
-    if again:
-        open_again(trail, trace, sides[0])
-    if frames.timed[row]:
-        shaken(trail, trace, header[HEADER_FLAGS], frames.time_ns[row])
-    cut = header[HEADER_CUT] != 0
-    number = frames.first + row
-    if header[HEADER_LENGTH] != ABSENT:
-        now = frames.time_ns[row] if frames.timed[row] else 0
-        analyse(trail, header, cells, (trace, sides[0], sides[1]), (number, now), reused,
-                max(here[BASE + sides[0]], 0))  # fmt: skip
-    elif reused and not cut:
-        note_reused(trail.experts, trail.state, header, cells)
-    side = LAST_OWN + (1 if header[HEADER_QUOTED] else 0)
-    if cells[MARKS] & ANALYSIS_BIT:
-        trail.state[side] = number
-    elif again and not cut and trail.state[side] != number:
-        cells[MARKS] |= ANALYSIS_BIT
-        trail.state[side] = number
+        cells[at, NXTSEQ] = (seq + length + extra) & _WORD
