@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "measure every claim of an expectation file on a capture",
     "fields": "print fields of every frame, as tshark -T fields prints them",
     "decode": "write the table of packets to a Parquet file",
+    "draft": "write a first expectation file, measured from a capture, to be edited",
     "twin": "make a capture that satisfies every claim of an expectation file",
     "audit": "look for claims that contradict one another, without any capture",
     "mutants": "change a capture so that each claim must fail, and see whether it does",
@@ -42,6 +43,8 @@ _EPILOGS = {
   replicap fields my.pcap -Y 'tcp.flags.syn == 1' -e tcp.dstport --aggregator ';'""",
     "decode": """example:
   replicap decode my.pcap --to packets.parquet""",
+    "draft": """example:
+  replicap draft my.pcapng -o my.yaml      then edit my.yaml, and remove 'draft: true'""",
     "twin": """A twin is made from the claims: it proves nothing about the published capture.
 
 examples:
@@ -246,6 +249,14 @@ def _decode_parser() -> _Parser:
     return parser
 
 
+def _draft_parser() -> _Parser:
+    parser = _parser("draft")
+    add = parser.add_argument
+    add("captures", nargs="+", metavar="CAPTURE", help="several are read as one, by time")
+    add("-o", "--output", metavar="FILE", help="the file to write (default: standard output)")
+    return parser
+
+
 def _twin_parser() -> _Parser:
     parser = _parser("twin")
     add = parser.add_argument
@@ -287,6 +298,7 @@ _PARSERS = {
     "verify": _verify_parser,
     "fields": _fields_parser,
     "decode": _decode_parser,
+    "draft": _draft_parser,
     "twin": _twin_parser,
     "audit": _audit_parser,
     "mutants": _mutants_parser,

@@ -8,6 +8,7 @@ from them (``harness.schema``).
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -48,6 +49,8 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 TEXT_PATTERN = r"\S"
 LINES_PATTERN = r"^[1-9][0-9]*(-[1-9][0-9]*)?(, ?[1-9][0-9]*(-[1-9][0-9]*)?)*$"
 SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
+FILL_IN = re.compile(r"FILL[ -]IN")
+"""What a draft leaves to its author; no other file may hold it."""
 MACRO_PATTERN = r"^[A-Za-z0-9_]+$"
 
 
@@ -196,6 +199,8 @@ class FileEntry(Strict):
     """What the figures are about."""
     source: Source
     """Where the figures were published."""
+    draft: bool = False
+    """Figures that replicap measured and nobody published yet: made by 'replicap draft'."""
     dialect: Literal["wireshark-4.0"] = "wireshark-4.0"
     """Language of the display filters."""
     capture: Pin | None = None
@@ -247,6 +252,8 @@ class Expectation:
     """At least one; the first has no parent, every other an earlier one and a filter."""
     claims: list[Claim]
     """At least one."""
+    draft: bool = False
+    """Nothing of it was published: the figures were measured, by replicap itself."""
 
 
 def load(path: str | os.PathLike[str]) -> Expectation:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.expectation import (
     DEFAULT_STAGE,
+    FILL_IN,
     VERSION,
     Claim,
     ClaimEntry,
@@ -116,6 +117,8 @@ class Reader:
     def expectation(self, root: Node) -> Expectation | None:
         self.empty_values(root)
         entry = self.validated(FileEntry, root, root.data)
+        if entry is None or not entry.draft:
+            self.unfinished(root)
         macros = root.members.get("macros")
         if macros is not None and isinstance(macros.data, dict):
             self.macro_nodes = [
@@ -144,6 +147,7 @@ class Reader:
             macros=dict(entry.macros),
             stages=stages,
             claims=claims,
+            draft=entry.draft,
         )
 
     def empty_values(self, root: Node) -> None:
@@ -157,6 +161,13 @@ class Reader:
                     message = f"{key!r} has no value" if node.is_mapping else "no value"
                     self.add(at.line, at.column, message)
             waiting.extend(node.members.values())
+
+    def unfinished(self, root: Node) -> None:
+        """What a draft left to its author is still there, and the file is no draft any more."""
+        for node in root.inner():
+            if isinstance(node.data, str) and FILL_IN.search(node.data):
+                message = "left by 'replicap draft': expected words of your own, or 'draft: true'"
+                self.add(node.line, node.column, message)
 
     def validated(self, kind: type[Model], node: Node, data: object) -> Model | None:
         try:

@@ -122,6 +122,7 @@ class Report:
             "decoder": self.decoder,
             **({"confirmed_by": list(self.confirmed_by)} if self.confirmed_by else {}),
             "twin": self.twin,
+            **({"draft": True} if self.expectations.draft else {}),
             "claims": [_claim_json(verdict) for verdict in self.verdicts],
             "summary": {status.value: count for status, count in self.summary().items()},
             "version": VERSION,

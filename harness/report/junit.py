@@ -44,6 +44,7 @@ def _suite(outcome: Outcome) -> ET.Element:
         _property(properties, "sha256", report.capture.sha256)
         _property(properties, "damaged_at", report.capture.damaged_at)
         _property(properties, "twin", report.twin)
+    _property(properties, "draft", report.expectations.draft)
     suite.extend(_case(verdict, path) for verdict in report.verdicts)
     return suite
 

@@ -26,6 +26,8 @@ PADDED = 48
 """Characters that a column of plain text is made wide at most."""
 TWIN = "twin       made from these claims; it proves nothing about the author's trace"
 
+DRAFT = "draft      measured by replicap itself; nothing here counts as published while it says so"
+
 
 def show(outcomes: Sequence[Outcome], out: TextIO) -> None:
     """All files: their tables, then one summary line for each."""
@@ -73,7 +75,8 @@ def header(outcome: Outcome) -> list[str]:
     lines.append(f"decoder    {report.decoder}; the capture is stage {report.stage!r}")
     if report.confirmed_by:
         lines.append(f"confirmed  by {', '.join(report.confirmed_by)}")
-    return [*lines, TWIN] if report.twin else lines
+    lines += [TWIN] if report.twin else []
+    return [*lines, DRAFT] if expectation.draft else lines
 
 
 def _capture_lines(facts: CaptureFacts) -> list[str]:
@@ -123,6 +126,7 @@ def summary_line(outcome: Outcome) -> str:
     )
     extra = ", damaged" if report.capture is not None and report.capture.damage else ""
     extra += ", a twin" if report.twin else ""
+    extra += ", a draft" if report.expectations.draft else ""
     if not counts["verified"] and not counts["refuted"]:
         extra += ", nothing was verified"
     capture = escaped(Path(report.capture.path).name) if report.capture is not None else "-"
