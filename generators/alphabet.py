@@ -15,7 +15,7 @@ from typing import Any
 
 from decoders.displayfilter import parse
 from decoders.fields import Field, FieldType
-from generators.filters import NotModelled, atoms_of, constants, edges, test_of, value_of
+from generators.filters import NotModelled, atoms_of, condition_of, constants, edges, value_of
 from harness.expectation import Claim, Expectation
 
 LAST_PORT = 65535
@@ -182,7 +182,7 @@ def _peer_classes(
 ) -> Iterator[Peers]:
     """Addresses for which every comparison in every filter has one truth belong together."""
     compared = {
-        node: test_of(node)
+        node: condition_of(node)
         for tree in trees
         for node in atoms_of(tree)
         if any(one.type is FieldType.IPV4 for one in _fields(node))

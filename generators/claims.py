@@ -26,9 +26,13 @@ from harness.expectation import Claim, Expectation
 from harness.measures import Measure
 
 PER = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-LENGTH = "seconds of the capture"
-OFF_LENGTH = "seconds off the published length"
-OFF_PACE = "seconds off the published pace"
+LENGTH = "microseconds of the capture"
+MICRO = 1_000_000
+LONGEST = 10**12
+DAY = Fraction(86_400 * MICRO)
+"""How long a capture lasts when no claim says it."""
+OFF_LENGTH = "microseconds off the published length"
+OFF_PACE = "microseconds off the published pace"
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Translation:
 def translate(expectation: Expectation, model: Model) -> Translation:
     """Add the constraints of every testable claim to the model's program."""
     found = Translation(model)
-    model.program.variable(LENGTH, 1, 10_000_000)
+    model.program.variable(LENGTH, 0, LONGEST)
     views = Views(expectation, model)
     translator = _Translator(views, model, expectation.stages[0].id)
     for claim in expectation.claims:
@@ -62,6 +66,8 @@ def translate(expectation: Expectation, model: Model) -> Translation:
             found.open[claim.id] = str(reason)
         if claim.measure.name == "first":
             found.start = bounds(claim.comparison)[0]
+    if OFF_LENGTH not in model.program.bounds:
+        translator.near(OFF_LENGTH, Sum({LENGTH: 1}), DAY, 1)
     return found
 
 
@@ -151,24 +157,26 @@ class _Translator:
     # Time ------------------------------------------------------------------------------------
 
     def _duration(self, claim: Claim, measure: Any, comparison: Comparison) -> None:
-        low, high, _ = bounds(comparison)
-        whole = claim.stage == self.first and not claim.where
+        low, high, open_end = bounds(comparison)
         length = Sum({LENGTH: 1})
-        if not whole:
+        least = None if low is None else ceil(low * MICRO)
+        if claim.stage != self.first or claim.where:
             # A part of the capture may begin later and end sooner.
-            self.program.add(length, None if low is None else ceil(low), None, claim.id)
+            self.program.add(length, least, None, claim.id)
             return
-        top = whole_bounds(comparison)[1] if high is not None else None
-        self.program.add(length, None if low is None else ceil(low), top, claim.id)
-        self._near(OFF_LENGTH, length, self._figure(comparison), 1_000)
+        top = None if high is None else floor(high * MICRO)
+        if high is not None and open_end and high * MICRO == floor(high * MICRO):
+            top = floor(high * MICRO) - 1
+        self.program.add(length, least, top, claim.id)
+        self.near(OFF_LENGTH, length, self._figure(comparison) * MICRO, 1)
 
     def _figure(self, comparison: Comparison) -> Fraction:
         figures: Any = getattr(comparison, "figures")  # noqa: B009  bounds() has looked
         return Fraction(figures()[0].value)
 
-    def _near(self, name: str, sum: Sum, target: Fraction, cost: int) -> None:
+    def near(self, name: str, sum: Sum, target: Fraction, cost: int) -> None:
         """Prefer a sum to be near a number."""
-        off = self.program.variable(name)
+        off = self.program.variable(name, 0, LONGEST)
         self.program.add(off - sum, -floor(target), None)
         self.program.add(off + sum, floor(target), None)
         self.program.cost(name, cost)
@@ -186,7 +194,7 @@ class _Translator:
                 continue
             scaled = above * limit.denominator
             if over is None:
-                below = Sum({LENGTH: limit.numerator})
+                scaled, below = scaled * MICRO, Sum({LENGTH: limit.numerator})
             else:
                 scaled, below = (
                     above * (limit.denominator * over.denominator),
@@ -205,13 +213,18 @@ class _Translator:
         low, high, open_end = bounds(comparison)
         for limit, sign in ((low, 1), (high, -1)):
             if limit is not None:
-                length = Sum({LENGTH: limit.denominator}, -ECHO_BEGINS * limit.denominator)
+                length = self._echoed() * limit.denominator
                 least = 1 if sign < 0 and open_end else 0
-                self.program.add((length - gaps * limit.numerator) * sign, least, None, claim.id)
-        pace = self._figure(comparison)
-        if pace.denominator == 1 and pace > 0:
-            distance = Sum({LENGTH: 1}, -ECHO_BEGINS) - gaps * int(pace)
-            self._near(f"{OFF_PACE} {view.name}", distance, Fraction(0), 50)
+                pace = gaps * (limit.numerator * MICRO)
+                self.program.add((length - pace) * sign, least, None, claim.id)
+        wanted = self._figure(comparison)
+        if wanted.denominator == 1 and wanted > 0:
+            distance = self._echoed() - gaps * (int(wanted) * MICRO)
+            self.near(f"{OFF_PACE} {view.name}", distance, Fraction(0), 1)
+
+    def _echoed(self) -> Sum:
+        """Microseconds from the first echo to the last."""
+        return Sum({LENGTH: 1}, -ECHO_BEGINS * MICRO)
 
     # Tables ----------------------------------------------------------------------------------
 

@@ -49,19 +49,19 @@ def _left_open(fields: Fields, name: str) -> bool:
     return field.protocol in fields or field.protocol in ("frame", "_ws.expert", "replicap")
 
 
-def test_of(node: syntax.Node) -> Test:
+def condition_of(node: syntax.Node) -> Test:
     """The truth of a filter on a packet's fields."""
     match node:
         case syntax.Everything():
             return lambda fields: True
         case syntax.Not(inner=inner):
-            tested = test_of(inner)
+            tested = condition_of(inner)
             return lambda fields: not tested(fields)
         case syntax.And(parts=parts):
-            every = [test_of(part) for part in parts]
+            every = [condition_of(part) for part in parts]
             return lambda fields: all(test(fields) for test in every)
         case syntax.Or(parts=parts):
-            some = [test_of(part) for part in parts]
+            some = [condition_of(part) for part in parts]
             return lambda fields: any(test(fields) for test in some)
         case syntax.Truth(operand=syntax.FieldValue(layers=()) as operand):
             return lambda fields: bool(occurrences(fields, operand.field))

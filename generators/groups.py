@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from generators.alphabet import Peers, published_keys
@@ -115,6 +116,7 @@ def _group_share(views: Views, claim: Claim, measure: Any, comparison: Compariso
 
     view = views.of(claim.stage, claim.where)
     low, _, _ = bounds(comparison)
+    _prefer_single(views.model, measure, view, low)
     several = measure.sizes.low == 2 and measure.sizes.high is None
     if measure.by[0] not in STREAMS or len(measure.by) != 1 or not several or low is None:
         raise NotModelled(f"the twin leaves open which part of the {measure.by[0]} groups it is")
@@ -136,6 +138,20 @@ def _group_share(views: Views, claim: Claim, measure: Any, comparison: Compariso
     again += views.others(view, "streams of several packets")
     flows = views.streams(view, protocol)
     program.add(again * low.denominator - flows * low.numerator, 0, None, claim.id)
+
+
+def _prefer_single(model: Model, measure: Any, view: View, low: Fraction | None) -> None:
+    """Where sources of one port are claimed, sources of one packet are liked: they have one."""
+    if measure.by != ("ip.src",) or measure.sizes.label != "1" or low is None:
+        return
+    pairs = dict.fromkeys((a.role, a.peer) for a in view.atoms if a.lead and a.peer is not None)
+    single = total(sources_of(role, peers, 1) for role, peers in pairs if peers)
+    every = sum((model.sources(role, peers) for role, peers in pairs if peers), Sum())
+    name = f"lacking sources of one packet in {view.name}"
+    lacking = model.program.variable(name)
+    wanted = single * low.denominator - every * low.numerator + lacking * low.denominator
+    model.program.add(wanted, 0, None)
+    model.program.cost(name, 1_000)
 
 
 # Every group ----------------------------------------------------------------------------------

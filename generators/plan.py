@@ -167,38 +167,64 @@ def _sizes(
         yield from sizes
 
 
-def _settle(flows: list[Flow], sources: list[tuple[int, str]]) -> None:
-    """Give every flow a source so that each has its size, large ones first. Raises NoPlan."""
-    many: dict[int, int] = {}
+@dataclass
+class _Source:
+    """An address, how many more packets it needs, and the ports it has."""
+
+    address: str
+    left: int
+    ports: list[int]
+
+    def take(self, flow: Flow) -> None:
+        flow.address = self.address
+        self.left -= _weight(flow)
+        self.ports.append(flow.port)
+
+
+def _settle(flows: list[Flow], sizes: list[tuple[int, str]]) -> None:
+    """Give every flow a source so that each has its size, large ones first. Raises NoPlan.
+
+    Flows of several packets come first; then each source keeps to one port where it can.
+    """
+    sources = [_Source(address, size, []) for size, address in sizes]
+    for flow in sorted((f for f in flows if _weight(f) > 1), key=lambda f: (-_weight(f), f.port)):
+        fitting = next((one for one in sources if one.left >= _weight(flow)), None)
+        if fitting is None:
+            raise NoPlan(f"no source has room for a flow of {_weight(flow)} packets")
+        fitting.take(flow)
+    waiting: dict[int, list[Flow]] = {}
     for flow in flows:
-        many[flow.port] = many.get(flow.port, 0) + 1
-    # Long flows first, then the busiest ports: a source keeps to one port where it can.
-    waiting = sorted(flows, key=lambda f: (-_weight(f), -many[f.port], f.port))
-    for size, address in sources:
-        waiting = _fill(waiting, size, address)
+        if _weight(flow) == 1:
+            waiting.setdefault(flow.port, []).append(flow)
+    for source in sources:
+        while source.left:
+            port = _next_port(source, waiting)
+            several = waiting[port]
+            while several and source.left:
+                source.take(several.pop())
+            if not several:
+                del waiting[port]
     if waiting:
-        raise NoPlan(f"{len(waiting)} flows are left over")
+        raise NoPlan(f"{sum(map(len, waiting.values()))} flows are left over")
+
+
+def _next_port(source: _Source, waiting: dict[int, list[Flow]]) -> int:
+    """The port that a source probes next: one it has, one that is enough, or the busiest."""
+    if not waiting:
+        raise NoPlan(f"{source.left} packets more are needed than there are flows")
+    for port in source.ports:
+        if port in waiting:
+            return port
+    if source.left == 1:
+        return next(reversed(waiting))
+    enough = [port for port, flows in waiting.items() if len(flows) >= source.left]
+    if enough:
+        return min(enough, key=lambda port: (len(waiting[port]), port))
+    return max(waiting, key=lambda port: (len(waiting[port]), port))
 
 
 def _weight(flow: Flow) -> int:
     return flow.packets + (flow.reset is not None)
-
-
-def _fill(waiting: list[Flow], size: int, address: str) -> list[Flow]:
-    rest: list[Flow] = []
-    left = size
-    for at, flow in enumerate(waiting):
-        if left == 0:
-            rest += waiting[at:]
-            break
-        if _weight(flow) <= left:
-            flow.address = address
-            left -= _weight(flow)
-        else:
-            rest.append(flow)
-    if left:
-        raise NoPlan(f"no flows make up a source of {size} packets")
-    return rest
 
 
 def _client_ports(flows: list[Flow], ports: _Ports, random: Random) -> None:

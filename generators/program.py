@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-MANY = 10_000_000
+MANY = 1_000_000
 """More packets than any twin has; the upper end of every count."""
 
 

@@ -44,11 +44,11 @@ def schedule(
     names: Alphabet,
     random: Random,
 ) -> list[Event]:
-    """All packets in order of time, the last one ``length`` seconds after the first.
+    """All packets in order of time, the last one ``length`` microseconds after the first.
 
     ``line``: the kinds of the line itself, and how many packets of each there are.
     """
-    whole = length * SECOND
+    whole = length * (SECOND // 1_000_000)
     ordered = _ordered(flows, names.tcp_streams, random)
     early, ordered = _early(ordered, names, bool(line))
     events = list(_line(line, early, whole))

@@ -1,7 +1,7 @@
-"""The program handed to CP-SAT (OR-Tools): a solution, or a smallest set that contradicts itself.
+"""The program handed to OR-Tools: a solution, or a smallest set of owners that contradict.
 
-One worker, fixed seed, no limit on the clock: the same program gives the same answer. Costs are
-made so different that the cheapest solution is one, whatever way it is found.
+CP-SAT with one worker, a fixed seed and no limit on the clock: the same program gives the same
+answer. Costs are made so different that the cheapest solution is one, whatever way it is found.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ WORK_LIMIT = 60.0
 """Deterministic work (not seconds) after which the search for the cheapest solution is given up."""
 TIE_BREAK = 64
 """Costs are multiplied by this, and a number below it is added, so that ties are rare."""
+SMALL = 1e-7
+"""What the linear program takes for zero."""
 
 
 class SolverGaveUp(Exception):
@@ -38,36 +40,75 @@ class Solved:
 def solve(program: Program, owners: Collection[str]) -> Solved:
     """Find the cheapest values under the constraints of these owners and those without one.
 
-    Raises SolverGaveUp.
+    Owners that come first are left out of a contradiction first. Raises SolverGaveUp.
     """
-    chosen = list(owners)
-    values = _values(program, set(chosen), cheapest=True)
+    solver = _Solver(program)
+    values = solver.values(set(owners), cheapest=True)
     if values is not None:
         return Solved(values)
-    return Solved({}, _smallest(program, _core(program, chosen)))
+    return Solved({}, solver.smallest(list(owners)))
 
 
-def possible(program: Program, owners: Collection[str]) -> bool:
-    """Whether the constraints of these owners can hold together. Raises SolverGaveUp."""
-    return _values(program, set(owners), cheapest=False) is not None
+def contradiction(program: Program, owners: Collection[str]) -> tuple[str, ...]:
+    """Owners whose constraints cannot hold together; empty when all can. Raises SolverGaveUp."""
+    solver = _Solver(program)
+    return () if solver.possible(owners) else solver.smallest(list(owners))
 
 
-def _values(program: Program, owners: set[str], *, cheapest: bool) -> dict[str, int] | None:
-    from ortools.sat.python import cp_model
+class _Solver:
+    """One program, translated once, solved under different owners."""
 
-    model, variables = _model(program)
-    for row in program.rows:
-        if not row.owner or row.owner in owners:
-            _enforce(_constraint(model, variables, row), variables, row, None)
-    if cheapest:
-        model.minimize(sum(variables[name] * cost for name, cost in _costs(program)))
-    solver = _solver()
-    status = solver.solve(model)
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return {name: int(solver.value(variable)) for name, variable in variables.items()}
-    if status == cp_model.INFEASIBLE:
-        return None
-    raise SolverGaveUp(f"no answer within the bound of work ({solver.status_name(status)})")
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.model, self.variables = _model(program)
+        self.owner_of: list[str] = []
+        for row in program.rows:
+            self.owner_of.append(row.owner)
+            _enforce(_constraint(self.model, self.variables, row), self.variables, row)
+
+    def values(self, owners: set[str], *, cheapest: bool) -> dict[str, int] | None:
+        """A solution under these owners; None when there is none. Raises SolverGaveUp."""
+        from ortools.sat.python import cp_model
+
+        model = self.model.clone()
+        for number, owner in enumerate(self.owner_of):
+            if owner and owner not in owners:
+                model.proto.constraints[number].clear_linear()
+        variables = {n: model.get_int_var_from_proto_index(v.index) for n, v in self._named()}
+        if cheapest:
+            model.minimize(sum(variables[name] * cost for name, cost in _costs(self.program)))
+        solver = _parameters()
+        status = solver.solve(model)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return {name: int(solver.value(variable)) for name, variable in variables.items()}
+        if status == cp_model.INFEASIBLE:
+            return None
+        raise SolverGaveUp(f"no answer within the bound of work ({solver.status_name(status)})")
+
+    def _named(self) -> Iterable[tuple[str, IntVar]]:
+        return self.variables.items()
+
+    def possible(self, owners: Collection[str]) -> bool:
+        """Whether the constraints of these owners can hold together. Raises SolverGaveUp."""
+        return self.values(set(owners), cheapest=False) is not None
+
+    def smallest(self, owners: list[str]) -> tuple[str, ...]:
+        """Leave out owners, in halves and then one by one, as long as the rest contradicts."""
+        certificate = _certificate(self.program, owners)
+        kept = certificate if certificate and not self.possible(certificate) else list(owners)
+        size = max(1, len(kept) // 2)
+        while True:
+            at = 0
+            while at < len(kept):
+                rest = kept[:at] + kept[at + size :]
+                # The linear relaxation is quick to say that there is no solution.
+                if not _certificate(self.program, rest) and self.possible(rest):
+                    at += size
+                else:
+                    kept = rest
+            if size == 1:
+                return tuple(kept)
+            size //= 2
 
 
 def _costs(program: Program) -> Iterable[tuple[str, int]]:
@@ -84,7 +125,7 @@ def _model(program: Program) -> tuple[CpModel, dict[str, IntVar]]:
     return model, {name: model.new_int_var(low, high, name) for name, (low, high) in bounds}
 
 
-def _solver() -> CpSolver:
+def _parameters() -> CpSolver:
     from ortools.sat.python import cp_model
 
     solver = cp_model.CpSolver()
@@ -100,48 +141,62 @@ def _constraint(model: CpModel, variables: dict[str, IntVar], row: Row) -> Any:
     limit = 1 << 50
     low = -limit if row.low is None else row.low
     high = limit if row.high is None else row.high
+    if isinstance(expression, int):  # nothing to decide: it holds or it does not
+        constant = model.new_constant(expression)
+        return model.add_linear_constraint(constant, low, high)
     return model.add_linear_constraint(expression, low, high)
 
 
-def _enforce(constraint: Any, variables: dict[str, IntVar], row: Row, literal: Any) -> None:
-    conditions = [variables[name] if value else ~variables[name] for name, value in row.when]
-    if literal is not None:
-        conditions.append(literal)
-    if conditions:
+def _enforce(constraint: Any, variables: dict[str, IntVar], row: Row) -> None:
+    if row.when:
+        conditions = [variables[name] if value else ~variables[name] for name, value in row.when]
         constraint.only_enforce_if(conditions)
 
 
-def _core(program: Program, owners: list[str]) -> list[str]:
-    """Owners that suffice for the contradiction, by assumption literals."""
-    from ortools.sat.python import cp_model
+def _certificate(program: Program, owners: list[str]) -> list[str]:
+    """Owners that already contradict one another in whole or broken numbers; empty for none.
 
-    model, variables = _model(program)
-    literals = {owner: model.new_bool_var(f"owner {owner}") for owner in owners}
+    The linear relaxation with a price on every violation: constraints whose price counts at the
+    cheapest violation are the ones that contradict (Farkas).
+    """
+    from ortools.linear_solver import pywraplp
+
+    linear = pywraplp.Solver.CreateSolver("GLOP")
+    variables = {n: linear.NumVar(low, high, n) for n, (low, high) in program.bounds.items()}
+    objective = linear.Objective()
+    owned: list[tuple[str, Any]] = []
     for row in program.rows:
-        if row.owner and row.owner not in literals:
+        if row.owner and row.owner not in owners:
             continue
-        _enforce(_constraint(model, variables, row), variables, row, literals.get(row.owner))
-    model.add_assumptions(list(literals.values()))
-    solver = _solver()
-    if solver.solve(model) != cp_model.INFEASIBLE:
-        return owners
-    indices = set(solver.sufficient_assumptions_for_infeasibility())
-    core = [owner for owner, literal in literals.items() if literal.index in indices]
-    return core if core and not possible(program, core) else owners
+        for terms, low in _halves(program, row):
+            constraint = linear.Constraint(low, linear.infinity())
+            for name, factor in terms.items():
+                constraint.SetCoefficient(variables[name], factor)
+            if row.owner:
+                slack = linear.NumVar(0, linear.infinity(), "")
+                constraint.SetCoefficient(slack, 1)
+                objective.SetCoefficient(slack, 1)
+                owned.append((row.owner, constraint))
+    objective.SetMinimization()
+    if linear.Solve() != pywraplp.Solver.OPTIMAL or objective.Value() < SMALL:
+        return []
+    paid = {owner for owner, constraint in owned if abs(constraint.dual_value()) > SMALL}
+    return [owner for owner in owners if owner in paid]
 
 
-def _smallest(program: Program, core: list[str]) -> tuple[str, ...]:
-    """Leave out owners, in halves and then one by one, as long as the rest contradicts itself."""
-    kept = list(core)
-    size = max(1, len(kept) // 2)
-    while True:
-        at = 0
-        while at < len(kept):
-            rest = kept[:at] + kept[at + size :]
-            if possible(program, rest):
-                at += size
-            else:
-                kept = rest
-        if size == 1:
-            return tuple(kept)
-        size //= 2
+def _halves(program: Program, row: Row) -> Iterable[tuple[dict[str, int], int]]:
+    """A constraint as ``sum >= low`` rows; conditions become terms that make it hold when unmet."""
+    for bound, sign in ((row.low, 1), (row.high, -1)):
+        if bound is None:
+            continue
+        terms = {name: factor * sign for name, factor in row.sum.terms.items()}
+        low = (bound - row.sum.constant) * sign
+        least = sum(
+            factor * program.bounds[name][0 if factor > 0 else 1] for name, factor in terms.items()
+        )
+        missing = max(0, low - least)
+        for name, value in row.when:
+            # One unmet condition is enough; `missing` is what it must make up for.
+            terms[name] = terms.get(name, 0) + (-missing if value else missing)
+            low -= missing if value else 0
+        yield terms, low

@@ -33,8 +33,6 @@ ASSUMPTIONS = {
     "alike": "what is claimed of the largest source holds for all who do the same",
 }
 ANYBODY_LIMIT = 1_000_000
-WINDOW = 86_400
-"""Seconds that a capture lasts when no claim says how long."""
 COSTS = {
     "syn": 0, "syn-again": 60, "syn-error": 0, "synack": 4, "synack-again": 2, "synack-error": 1,
     "udp": 0, "udp-again": 3, "udp-error": 0, "ping": 2, "answered": 500, "reset": 500,

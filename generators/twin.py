@@ -20,7 +20,7 @@ from generators.kinds import SERVERS, Site
 from generators.plan import Addresses, NoPlan, plan
 from generators.program import ASSUMES
 from generators.schedule import schedule
-from generators.solver import Solved, SolverGaveUp, possible, solve
+from generators.solver import Solved, SolverGaveUp, contradiction, solve
 from generators.structure import ASSUMPTIONS, packets_of, structure
 from generators.views import Views
 from generators.wire import Writer
@@ -29,6 +29,8 @@ from harness.expectation import Claim, Expectation
 DEFAULT_SEED = 0
 START_NS = 1_489_968_000_000_000_000
 """2017-03-20T00:00:00Z, when no claim says when the capture begins."""
+NOT_KNOWN = "no packets of the kinds that the twin knows satisfy it, even alone"
+TOGETHER = "no packets of the kinds that the twin knows satisfy it together with"
 NOTICE = "made from the claims alone: it proves nothing about the published capture"
 
 
@@ -96,18 +98,25 @@ class _Task:
     owners: list[str]
 
 
-def build(expectation: Expectation, stage: str | None = None, seed: int = DEFAULT_SEED) -> Twin:
+def build(
+    expectation: Expectation,
+    stage: str | None = None,
+    seed: int = DEFAULT_SEED,
+    *,
+    partial: bool = False,
+) -> Twin:
     """Make the twin of a stage (the first one when none is named).
 
-    The same file, stage and seed give the same octets. Raises Contradictory when the claims
-    contradict one another, TwinError when no capture could be made.
+    The same file, stage and seed give the same octets. ``partial``: claims that contradict others
+    only as the twin knows no other kinds of packet are set aside (``Twin.impossible``). Raises
+    Contradictory when the claims contradict one another, TwinError when no capture could be made.
     """
     wanted = stage or expectation.stages[0].id
     if wanted not in {one.id for one in expectation.stages}:
         known = ", ".join(one.id for one in expectation.stages)
         raise TwinError(f"unknown stage {wanted!r}; {expectation.path} has {known}")
     task = _task(expectation, seed, ())
-    solved = _solve(task)
+    solved = _solve(task, partial=partial)
     if solved.contradiction:
         raise Contradictory(_contradiction(expectation, solved.contradiction))
     return _written(task, solved.values, wanted, seed)
@@ -122,17 +131,14 @@ def audit(expectation: Expectation, without: Collection[str] = ()) -> Audit:
     if unknown:
         raise TwinError(f"unknown assumption {unknown[0]!r}; expected {', '.join(ASSUMPTIONS)}")
     task = _task(expectation, DEFAULT_SEED, without)
-    try:
-        alone = possible(task.translation.model.program, task.owners)
-    except SolverGaveUp as error:
-        raise TwinError(str(error)) from None
-    contradiction = None
-    if not alone:
-        contradiction = _contradiction(expectation, _solve(task).contradiction)
+    solved = _solve(task, cheapest=False)
+    found = None
+    if solved.contradiction:
+        found = _contradiction(expectation, solved.contradiction)
     made = tuple(name for name in ASSUMPTIONS if name not in without)
-    found = task.translation
-    modelled = tuple(name for name in found.modelled if name not in task.impossible)
-    return Audit(contradiction, modelled, found.open, task.impossible, made)
+    said = task.translation
+    modelled = tuple(name for name in said.modelled if name not in task.impossible)
+    return Audit(found, modelled, said.open, task.impossible, made)
 
 
 def _task(expectation: Expectation, seed: int, without: Collection[str]) -> _Task:
@@ -146,33 +152,29 @@ def _task(expectation: Expectation, seed: int, without: Collection[str]) -> _Tas
     model = structure(site, cuts(expectation))
     translation = translate(expectation, model)
     assumptions = [ASSUMES + name for name in ASSUMPTIONS if name not in without]
-    impossible = _alone_impossible(translation, assumptions)
     # Assumptions are left out of a contradiction first, where it stands without them.
-    owners = assumptions + [name for name in translation.modelled if name not in impossible]
-    return _Task(expectation, translation, addresses, random, impossible, owners)
+    owners = assumptions + translation.modelled
+    return _Task(expectation, translation, addresses, random, {}, owners)
 
 
-def _alone_impossible(translation: Translation, assumptions: list[str]) -> dict[str, str]:
-    """Claims that ask for packets of a kind that the twin does not know."""
-    program = translation.model.program
+def _solve(task: _Task, *, cheapest: bool = True, partial: bool = False) -> Solved:
+    """A solution or a contradiction; claims beyond the known kinds are set aside on the way."""
+    program = task.translation.model.program
+    kinds = f"{ASSUMES}kinds"
     try:
-        if possible(program, [*translation.modelled, *assumptions]):
-            return {}
-        kinds = f"{ASSUMES}kinds"
-        others = [name for name in assumptions if name != kinds]
-        # What no other kind of packet could satisfy either contradicts itself, and is told so.
-        return {
-            name: "no packets of the kinds that the twin knows satisfy it, even alone"
-            for name in translation.modelled
-            if not possible(program, [name, *assumptions]) and possible(program, [name, *others])
-        }
-    except SolverGaveUp as error:
-        raise TwinError(str(error)) from None
-
-
-def _solve(task: _Task) -> Solved:
-    try:
-        return solve(task.translation.model.program, task.owners)
+        while True:
+            if cheapest:
+                solved = solve(program, task.owners)
+            else:
+                solved = Solved({}, contradiction(program, task.owners))
+            claims = [one for one in solved.contradiction if not one.startswith(ASSUMES)]
+            beyond = kinds in solved.contradiction and claims
+            if not beyond or (len(claims) > 1 and not partial):
+                return solved
+            *others, last = claims
+            beside = f"{TOGETHER} {', '.join(others)}" if others else ""
+            task.impossible[last] = beside or NOT_KNOWN
+            task.owners.remove(last)
     except SolverGaveUp as error:
         raise TwinError(str(error)) from None
 

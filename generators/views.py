@@ -9,7 +9,7 @@ from typing import Any
 from decoders.displayfilter import parse
 from decoders.fields import FIELDS
 from generators.alphabet import Peers, Span
-from generators.filters import NotModelled, Test, occurrences, test_of
+from generators.filters import NotModelled, Test, condition_of, occurrences
 from generators.kinds import ANSWERED, ROLES, Atom
 from generators.program import ASSUMES, Sum, total
 from generators.structure import Model, ports_of
@@ -64,7 +64,7 @@ class Views:
     def test(self, text: str) -> Test:
         """A filter as a test on fields. Raises NotModelled."""
         if text not in self._tests:
-            self._tests[text] = test_of(parse(text, self.expectation.macros).tree)
+            self._tests[text] = condition_of(parse(text, self.expectation.macros).tree)
         return self._tests[text]
 
     def matching(self, atoms: Iterable[Atom], text: str) -> list[Atom]:

@@ -264,6 +264,11 @@ def _twin_parser() -> _Parser:
     add("-o", "--output", required=True, metavar="OUT.pcapng", help="the file to write")
     add("--stage", metavar="NAME", help="the stage to make (default: the first)")
     add("--seed", type=int, default=0, metavar="N", help="other addresses, ports and times")
+    add(
+        "--partial",
+        action="store_true",
+        help="set claims aside that the known kinds of packet cannot satisfy, and name them",
+    )
     return parser
 
 

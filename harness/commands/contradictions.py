@@ -16,13 +16,14 @@ def contradiction_lines(expectation: Expectation, found: Contradiction) -> list[
 
     number = len(found.claims)
     what = "this claim cannot hold" if number == 1 else f"these {number} claims contradict"
-    head = f"no such capture exists: {what}" + ("" if number == 1 else " one another")
+    under = ", if what is assumed below is so" if found.assumptions else ""
+    head = f"no such capture exists{under}: {what}" + ("" if number == 1 else " one another")
     lines = [f"{head}; without any one of them the others can hold"]
     for claim in found.claims:
         lines.append(f"  {claim.id} ({expectation.path}:{claim.line})")
         lines += [f"    {escaped(text)}" for text in _about(claim)]
     if found.assumptions:
-        lines.append("  when it is assumed that (--without NAME of `replicap audit` does not):")
+        lines.append("  assumed (`replicap audit --without NAME` leaves one out):")
         lines += [f"    {name}: {ASSUMPTIONS[name]}" for name in found.assumptions]
     return lines
 

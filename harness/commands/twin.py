@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         return WRONG
     _check_stage(expectation, arguments.stage)
     try:
-        twin = build(expectation, arguments.stage, arguments.seed)
+        twin = build(expectation, arguments.stage, arguments.seed, partial=arguments.partial)
     except Contradictory as error:
         say_error(error)
         tell(*contradiction_lines(expectation, error.contradiction))
