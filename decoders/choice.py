@@ -18,6 +18,11 @@ LARGE_OCTETS = 1 << 50
 """Octets of a capture from which on ``auto`` is the columnar decoder: below, the reference decoder
 is ready before the other has loaded its compiled kernels (see docs/benchmarks.md)."""
 
+_OURS = "replicap."
+"""Prefix of the fields that Wireshark does not have."""
+_BESIDE_TSHARK = frozenset({"replicap.class", "replicap.scanner", "replicap.undecoded"})
+"""Those that are worked out from tshark's fields, or say nothing of a packet that tshark sees."""
+
 _EXPANSION = 4
 """Octets that an octet of a compressed capture stands for, about."""
 
@@ -39,6 +44,17 @@ def chosen(decoder: str, capture: Capture) -> str:
     if decoder != "auto":
         return decoder
     return COLUMNAR if octets_about(capture) >= LARGE_OCTETS else "reference"
+
+
+def not_given(decoder: str, names: Iterable[str]) -> list[str]:
+    """Those of some fields that a decoder leaves empty in every packet, sorted.
+
+    tshark prints Wireshark's fields only: not the octets that ``contains`` and slices of a protocol
+    look into, nor the addresses that belong to a TCP or UDP header.
+    """
+    if decoder != "tshark":
+        return []
+    return sorted(name for name in names if name.startswith(_OURS) and name not in _BESIDE_TSHARK)
 
 
 def octets_about(capture: Capture) -> int:

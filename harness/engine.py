@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from decoders.choice import DECODERS
+from decoders.choice import DECODERS, not_given
 from harness.comparisons import Judgement
 from harness.evidence import Concerned, narrowed, packets_of, witness_fields
 from harness.measuring import EXAMPLES, Measured, MeasureError, Plan, Row, View
@@ -141,6 +141,7 @@ def verify_with_tables(
     claims = [claim for claim in expectation.claims if select is None or select(claim)]
     jobs = {claim.id: _job(expectation, claim, given) for claim in claims}
     able = [job for job in jobs.values() if job is not None]
+    _check_decoder(expectation, able, given, decoder)
     wanted = _wanted(given, able)
     drawn = sketches(_interests(able), given) if pictures else []
     for name, fields in needed(drawn).items():
@@ -173,6 +174,37 @@ def verify_with_tables(
         evidence=engine.concerned(refuted, evidence) if evidence else (),
     )
     return report, tables
+
+
+def _check_decoder(
+    expectation: Expectation, jobs: Sequence[_Job], given: str, decoder: str
+) -> None:
+    """Ends jobs that read what the decoder leaves empty in every packet: they would count nothing.
+
+    Raises UsageError for the filter of a stage that does.
+    """
+    from decoders.displayfilter import FilterError, parse
+
+    for stage in expectation.stages:
+        if (
+            stage.filter is None
+            or stage.id == given
+            or stage.id not in reachable(expectation, given)
+        ):
+            continue
+        try:
+            read = parse(stage.filter, expectation.macros).fields
+        except FilterError:
+            continue  # told when the stage is made
+        if absent := not_given(decoder, read):
+            raise UsageError(f"filter of stage {stage.id!r}: {_absent(decoder, absent)}")
+    for job in jobs:
+        if not job.ended and (absent := not_given(decoder, job.fields())):
+            job.missing = f"needs another decoder: {_absent(decoder, absent)}"
+
+
+def _absent(decoder: str, names: Sequence[str]) -> str:
+    return f"decoder {decoder!r} does not give {', '.join(names)}"
 
 
 def claim_fields(expectation: Expectation, claim: Claim) -> frozenset[str]:

@@ -39,8 +39,12 @@ def run(arguments: Namespace) -> int:
     fields = [_field(name) for name in arguments.fields]
     condition = _parsed(arguments.filter)
 
-    from decoders.choice import COLUMNAR, chosen
+    from decoders.choice import COLUMNAR, chosen, not_given
     from decoders.containers import open_captures
+
+    read = condition.fields if condition is not None else frozenset[str]()
+    if absent := not_given(arguments.decoder, [*read, *(field.name for field in fields)]):
+        raise UsageMistake(f"--decoder: tshark does not give {', '.join(absent)}")
 
     capture = open_captures(arguments.captures)
     decoder = chosen(arguments.decoder, capture)
