@@ -15,9 +15,8 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.kernels import analysis, hashing, streams
+from decoders.columnar.kernels import analysis, flows, hashing, streams
 from decoders.columnar.transport import ANALYSED, EXPERT_PLACES, I64, NUMBERED, Found
-from decoders.tcp_analysis import UNKNOWN_WINDOW
 
 _FIRST_ENTRIES = 1024
 
@@ -49,13 +48,13 @@ class Conversations:
         at = 0
         while (at := streams.annotate(self._table, headers, cells, links, at)) < len(headers):
             self._grow_table()
-        self._trail.state[analysis.EXPERTS] = 0
+        self._trail.state[flows.EXPERTS] = 0
         if self._wanted:
-            self._analyse(headers, analysis.Frames(int(first), time_ns, timed), cells, links)
-        experts = self._trail.experts[: self._trail.state[analysis.EXPERTS]].copy()
+            self._analyse(headers, flows.Frames(int(first), time_ns, timed), cells, links)
+        experts = self._trail.experts[: self._trail.state[flows.EXPERTS]].copy()
         return Found(cells, experts)
 
-    def _analyse(self, headers: I64, frames: analysis.Frames, cells: I64, links: I64) -> None:
+    def _analyse(self, headers: I64, frames: flows.Frames, cells: I64, links: I64) -> None:
         at, entries = 0, self._table.entries
         while True:
             at = analysis.annotate(self._trail, entries, headers, frames, cells, links, at)
@@ -84,24 +83,23 @@ class Conversations:
         """Room for at least one segment more."""
         trail, used = self._trail, self._trail.state
         self._trail = trail._replace(
-            traces=hashing.with_room(trail.traces, int(used[analysis.TRACES]) + analysis.ROOM),
-            flows=hashing.with_room(trail.flows, int(used[analysis.FLOWS]) + analysis.ROOM),
-            sent=hashing.with_room(trail.sent, int(used[analysis.SENT]) + analysis.ROOM),
-            experts=hashing.with_room(trail.experts, int(used[analysis.EXPERTS]) + analysis.ROOM),
+            traces=hashing.with_room(trail.traces, int(used[flows.TRACES]) + flows.ROOM),
+            flows=hashing.with_room(trail.flows, int(used[flows.FLOWS]) + flows.ROOM),
+            sent=hashing.with_room(trail.sent, int(used[flows.SENT]) + flows.ROOM),
+            experts=hashing.with_room(trail.experts, int(used[flows.EXPERTS]) + flows.ROOM),
         )
 
 
-def _first_trail(wanted: bool) -> analysis.Trail:
-    rows = _FIRST_ENTRIES if wanted else analysis.ROOM
-    trail = analysis.Trail(
-        traces=np.empty((rows, analysis.TRACE_PLACES), np.int64),
-        flows=np.empty((rows, analysis.FLOW_PLACES), np.int64),
-        sent=np.empty((rows, analysis.SENT_PLACES), np.int64),
+def _first_trail(wanted: bool) -> flows.Trail:
+    rows = _FIRST_ENTRIES if wanted else flows.ROOM
+    trail = flows.Trail(
+        traces=np.empty((rows, flows.TRACE_PLACES), np.int64),
+        flows=np.empty((rows, flows.FLOW_PLACES), np.int64),
+        sent=np.empty((rows, flows.SENT_PLACES), np.int64),
         experts=np.empty((rows, EXPERT_PLACES), np.int64),
-        state=np.zeros(analysis.TRAIL_STATES, np.int64),
+        state=np.zeros(flows.TRAIL_STATES, np.int64),
     )
-    for place in (analysis.TRACES, analysis.FLOWS, analysis.SENT):
+    for place in (flows.TRACES, flows.FLOWS, flows.SENT):
         trail.state[place] = 1
-    trail.flows[0] = 0
-    trail.flows[0, analysis.WINDOW] = UNKNOWN_WINDOW
+    flows.clear(trail.flows, 0)
     return trail

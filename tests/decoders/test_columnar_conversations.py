@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.columnar.conversations import Conversations
-from decoders.columnar.kernels import analysis, hashing, sink, streams
+from decoders.columnar.kernels import flows, hashing, sink, streams
 from decoders.columnar.numbers import CONVERSATION_TEXTS, spelled
 from decoders.columnar.transport import FIELD_OF, MARK_FIELDS, STREAM
 from decoders.fields import FIELDS
@@ -290,7 +290,7 @@ def test_names_of_fields_and_messages() -> None:
 def test_a_header_finds_room_wherever_it_is() -> None:
     """ROOM covers what one header may need: an expert item for every mark, and two more."""
     needed = MARK_FIELDS.index("tcp.analysis") + 2
-    assert needed < analysis.ROOM
+    assert needed < flows.ROOM
 
 
 def test_no_headers() -> None:

@@ -1,13 +1,9 @@
 """TCP analysis (Wireshark semantics 7.1): retransmissions, lost segments, duplicate ACKs, windows.
 
-State is kept in three tables: a trace for each conversation, a flow for each direction that sent
-something, and, as linked lists, the segments that nobody acknowledged. Flow 0 stands for a
-direction that sent nothing; it is read and never written. Segment 0 ends a list.
+State is laid out in :mod:`decoders.columnar.kernels.flows`.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +32,47 @@ from decoders.columnar.kernels.experts import (
     note_marks,
     note_reused,
 )
+from decoders.columnar.kernels.flows import (
+    BROKEN,
+    COUNT,
+    DUP,
+    EXPERTS,
+    FIN_SENT,
+    FIRST_RTT,
+    FLOW,
+    FLOWS,
+    HEAD,
+    LAST_OWN,
+    LAST_QUOTED,
+    LASTACK,
+    LASTACK_TIME,
+    LASTMARKS,
+    MAXACK,
+    NEXT,
+    NEXT_FRAME,
+    NEXT_TIME,
+    NONDUP,
+    ROOM,
+    SCALE,
+    SENT,
+    SENT_END,
+    SENT_FRAME,
+    SENT_SEQ,
+    SENT_TIME,
+    SYN_TIME,
+    TRACES,
+    UNSHIFTED,
+    WINDOW,
+    WORD,
+    Frames,
+    Trail,
+    acknowledge,
+    add_flow,
+    after,
+    append,
+    forget,
+    in_flight,
+)
 from decoders.columnar.kernels.sink import (
     HEADER_ACK,
     HEADER_CUT,
@@ -63,15 +100,14 @@ from decoders.columnar.kernels.streams import (
 )
 from decoders.columnar.transport import (
     ABSENT,
-    ACK_RTT,
     ACKS_FRAME,
+    ANALYSED,
     BYTES_IN_FLIGHT,
     DUPLICATE_ACK_FRAME,
     DUPLICATE_ACK_NUM,
     INITIAL_RTT,
     MARKS,
     NOTHING,
-    PUSH_BYTES_SENT,
     RTO,
     RTO_FRAME,
     TAKES_BACK,
@@ -81,71 +117,16 @@ from decoders.tcp_analysis import (
     ALL_ACKNOWLEDGED,
     DEFAULT_RTT_NS,
     FAST_NS,
-    LARGEST_IN_FLIGHT,
     MOST_UNACKED,
     NO_SCALING,
     UNKNOWN_SCALE,
     UNKNOWN_WINDOW,
 )
-from decoders.tcp_flags import ACK, FIN, PSH, RST, SYN
+from decoders.tcp_flags import ACK, FIN, RST, SYN
 
 I64 = NDArray[np.int64]
 
-SYN_TIME, FIRST_RTT, FLOW, SCALE = 0, 1, 2, 4
-TRACE_PLACES = 6
-"""Places of a trace. Times are 0 when unknown, as in Wireshark; FLOW and SCALE stand there for
-each direction."""
-
-(
-    NEXT, NEXT_TIME, NEXT_FRAME, MAXACK, LASTACK, LASTACK_TIME, WINDOW, DUP, NONDUP, LASTMARKS,
-    BROKEN, PUSHED, PUSH_ENDED, FIN_SENT, UNSHIFTED, HEAD, TAIL, COUNT,
-    SPAN_BASE, SPAN_TAIL, SPAN_FIRST, SPAN_LAST, CLEANED_ACK, CLEANED_COUNT,
-) = range(24)  # fmt: skip
-FLOW_PLACES = 24
-"""Places of a flow. BROKEN: octets in flight are not known; UNSHIFTED: sent a SYN and, after it, no
-packet with ACK and without SYN. HEAD, TAIL, COUNT: its segments that nobody acknowledged. SPAN:
-base of the numbers, segment up to which was counted (0: none), first and last number. CLEANED: the
-ACK that acknowledged last, and how many segments it left."""
-
-SENT_FRAME, SENT_SEQ, SENT_END, SENT_TIME, FOLLOWING = range(5)
-SENT_PLACES = 5
-
-TRACES, FLOWS, SENT, EXPERTS, FREE, LAST_OWN, LAST_QUOTED = range(7)
-TRAIL_STATES = 7
-"""Traces, flows and segments used so far; expert items of the batch; first of the segments that
-were given back; frames whose own and quoted fields were the last to have ``tcp.analysis``."""
-
-ROOM = 20
-"""More than a header needs of any of the tables."""
-
-HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
-
 _TAKEN_BACK = RETRANSMISSION | OUT_OF_ORDER | KEEP_ALIVE
-
-
-class Frames(NamedTuple):
-    """What a batch tells of its rows."""
-
-    first: int
-    """``frame.number`` of row 0."""
-    time_ns: I64
-    timed: NDArray[np.bool_]
-
-
-class Trail(NamedTuple):
-    """What the analysis remembers of a capture."""
-
-    traces: I64
-    flows: I64
-    sent: I64
-    experts: I64
-    state: I64
-
-
-@inlined
-def _after(a: int, b: int) -> bool:
-    """Serial arithmetic of 32 bits; true of both orders at a distance of 2^31."""
-    return (b - a) & HALF != 0
 
 
 @kernel
@@ -157,197 +138,189 @@ def annotate(
     ``cells`` [header, ANALYSED] and ``links`` are as :func:`streams.annotate` left them;
     ``entries`` are those of its table.
     """
-    state = trail.state
+    traces, flows, sent, experts, state = trail
+    first, time_ns, timed = frames
     for at in range(start, len(headers)):
         if (
-            state[TRACES] + ROOM > len(trail.traces)
-            or state[FLOWS] + ROOM > len(trail.flows)
-            or state[SENT] + ROOM > len(trail.sent)
-            or state[EXPERTS] + ROOM > len(trail.experts)
+            state[TRACES] + ROOM > len(traces)
+            or state[FLOWS] + ROOM > len(flows)
+            or state[SENT] + ROOM > len(sent)
+            or state[EXPERTS] + ROOM > len(experts)
         ):
             return at
-        if headers[at, HEADER_TCP]:
-            trace = _trace_of(trail, entries, links[at])
-            _segment(trail, headers[at], frames, cells[at], links[at], trace)
+        if not headers[at, HEADER_TCP]:
+            continue
+        trace = _trace_of(traces, flows, sent, state, entries, links, at)
+        row, flags = headers[at, HEADER_ROW], headers[at, HEADER_FLAGS]
+        now = time_ns[row] if timed[row] else 0
+        if links[at, LINK_WHAT] & OPENED_AGAIN:
+            _open_again(traces, flows, trace, links[at, LINK_SIDE])
+        if timed[row]:
+            _shaken(traces, trace, flags, now)
+        if cells[at, MARKS] & TFO_BIT:
+            note_fast_open(experts, state, headers, at)
+        if headers[at, HEADER_LENGTH] != ABSENT:
+            marks = _analyse(
+                traces, flows, sent, state, headers, cells, links, at, trace, first + row, now
+            )
+            _show(traces, flows, experts, state, headers, cells, links, at, trace, marks)
+        elif links[at, LINK_WHAT] & REUSED and not headers[at, HEADER_CUT]:
+            note_reused(experts, state, headers, cells, at)
+        _mark_row(state, headers, cells, links, at, first + row)
+        if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
+            cells[at, WINDOW_SIZE] = _window_size(traces, headers, links, at, trace)
     return len(headers)
 
 
-@kernel
-def _trace_of(trail: Trail, entries: I64, link: I64) -> int:
+@inlined
+def _mark_row(state: I64, headers: I64, cells: I64, links: I64, at: int, number: int) -> None:
+    """Whether the row has ``tcp.analysis``: of a SYN that is sent again once a row."""
+    place = LAST_QUOTED if headers[at, HEADER_QUOTED] else LAST_OWN
+    again = links[at, LINK_WHAT] & OPENED_AGAIN and not headers[at, HEADER_CUT]
+    if again and state[place] != number:
+        cells[at, MARKS] |= ANALYSIS_BIT
+    if cells[at, MARKS] & ANALYSIS_BIT:
+        state[place] = number
+
+
+@inlined
+def _trace_of(
+    traces: I64, flows: I64, sent: I64, state: I64, entries: I64, links: I64, at: int
+) -> int:
     """The trace of a header's conversation; a new one when there is none."""
-    trace = entries[link[LINK_ENTRY], TRACE]
+    entry = links[at, LINK_ENTRY]
+    trace = entries[entry, TRACE]
     if trace == 0:
-        trace = trail.state[TRACES]
-        trail.state[TRACES] = trace + 1
-        _blank(trail.traces[trace])
-        entries[link[LINK_ENTRY], TRACE] = trace
-    elif link[LINK_WHAT] & OPENED:
-        _forget(trail, trace)
+        trace = state[TRACES]
+        state[TRACES] = trace + 1
+        _blank(traces, trace)
+        traces[trace, FLOW] = traces[trace, FLOW + 1] = 0
+        entries[entry, TRACE] = trace
+    elif links[at, LINK_WHAT] & OPENED:
+        forget(flows, sent, state, traces[trace, FLOW])
+        forget(flows, sent, state, traces[trace, FLOW + 1])
+        _blank(traces, trace)
     return trace
 
 
 @inlined
-def _blank(trace: I64) -> None:
-    trace[:] = 0
-    trace[SCALE] = UNKNOWN_SCALE
-    trace[SCALE + 1] = UNKNOWN_SCALE
-
-
-@kernel
-def _segment(trail: Trail, header: I64, frames: Frames, cells: I64, link: I64, trace: int) -> None:
-    """What the analysis says of a header, and whether the row has ``tcp.analysis``."""
-    row, side = header[HEADER_ROW], link[LINK_SIDE]
-    cut, quoted = header[HEADER_CUT] != 0, header[HEADER_QUOTED] != 0
-    number = frames.first + row
-    if cells[MARKS] & TFO_BIT:
-        note_fast_open(trail.experts, trail.state, header)
-    if link[LINK_WHAT] & OPENED_AGAIN:
-        _open_again(trail, trace, side)
-    if frames.timed[row]:
-        _shaken(trail, trace, header[HEADER_FLAGS], frames.time_ns[row])
-    if header[HEADER_LENGTH] != ABSENT:
-        now = frames.time_ns[row] if frames.timed[row] else 0
-        _analyse(trail, header, cells, link, trace, (number, now))
-    elif link[LINK_WHAT] & REUSED and not cut:
-        note_reused(trail.experts, trail.state, header, cells)
-    place = LAST_QUOTED if quoted else LAST_OWN
-    if link[LINK_WHAT] & OPENED_AGAIN and not cut and trail.state[place] != number:
-        cells[MARKS] |= ANALYSIS_BIT
-    if cells[MARKS] & ANALYSIS_BIT:
-        trail.state[place] = number
-    if header[HEADER_SHOWN] or quoted:
-        cells[WINDOW_SIZE] = _window_size(trail, header, trace, side)
-
-
-@kernel
-def _forget(trail: Trail, trace: int) -> None:
-    """The conversation of a trace is over: a new one takes its place."""
-    flows = trail.traces[trace, FLOW], trail.traces[trace, FLOW + 1]
-    _blank(trail.traces[trace])
-    for side in range(2):
-        flow = flows[side]
-        if flow == 0:
-            continue
-        tail = trail.flows[flow, TAIL]
-        if tail:
-            trail.sent[tail, FOLLOWING] = trail.state[FREE]
-            trail.state[FREE] = trail.flows[flow, HEAD]
-        _clear(trail.flows[flow])
-        trail.traces[trace, FLOW + side] = flow
+def _blank(traces: I64, trace: int) -> None:
+    traces[trace, SYN_TIME] = traces[trace, FIRST_RTT] = 0
+    traces[trace, SCALE] = traces[trace, SCALE + 1] = UNKNOWN_SCALE
 
 
 @inlined
-def _clear(flow: I64) -> None:
-    flow[:] = 0
-    flow[WINDOW] = UNKNOWN_WINDOW
-
-
-@kernel
-def _open_again(trail: Trail, trace: int, side: int) -> None:
+def _open_again(traces: I64, flows: I64, trace: int, side: int) -> None:
     """A SYN with the number that the conversation began with."""
-    flow = trail.flows[trail.traces[trace, FLOW + side]]
-    flow[NEXT] = flow[MAXACK]
+    flow = traces[trace, FLOW + side]
+    if flow:
+        flows[flow, NEXT] = flows[flow, MAXACK]
 
 
-@kernel
-def _shaken(trail: Trail, place: int, flags: int, now: int) -> None:
+@inlined
+def _shaken(traces: I64, trace: int, flags: int, now: int) -> None:
     """Time from the last SYN to the first packet with ACK and without SYN."""
-    trace = trail.traces[place]
     if not flags & ACK:
         if flags & SYN:
-            trace[SYN_TIME] = now
-    elif not flags & SYN and trace[SYN_TIME] != 0 and trace[FIRST_RTT] == 0:
-        trace[FIRST_RTT] = now - trace[SYN_TIME]
+            traces[trace, SYN_TIME] = now
+    elif not flags & SYN and traces[trace, SYN_TIME] != 0 and traces[trace, FIRST_RTT] == 0:
+        traces[trace, FIRST_RTT] = now - traces[trace, SYN_TIME]
 
 
-@kernel
-def _window_size(trail: Trail, header: I64, trace: int, side: int) -> int:
+@inlined
+def _window_size(traces: I64, headers: I64, links: I64, at: int, trace: int) -> int:
     """The window in octets: scaled, except in a SYN (RFC 7323 section 2.2)."""
-    scale = trail.traces[trace, SCALE + side]
-    if header[HEADER_FLAGS] & SYN or scale < 0:
-        return header[HEADER_WINDOW]
-    return header[HEADER_WINDOW] << scale
+    scale = traces[trace, SCALE + links[at, LINK_SIDE]]
+    if headers[at, HEADER_FLAGS] & SYN or scale < 0:
+        return headers[at, HEADER_WINDOW]
+    return headers[at, HEADER_WINDOW] << scale
 
 
 @kernel
 def _analyse(
-    trail: Trail, header: I64, cells: I64, link: I64, place: int, frame: tuple[int, int]
-) -> None:
-    """Judge a segment of known payload length and remember it; ``frame``: its number and time."""
-    side, other = link[LINK_SIDE], link[LINK_OTHER]
-    number, now = frame
-    trace = trail.traces[place]
-    if trace[FLOW + side] == 0:
-        _add_flow(trail, trace, side)
-    forward, backward = trail.flows[trace[FLOW + side]], trail.flows[trace[FLOW + other]]
-    flags = header[HEADER_FLAGS]
+    traces: I64,
+    flows: I64,
+    sent: I64,
+    state: I64,
+    headers: I64,
+    cells: I64,
+    links: I64,
+    at: int,
+    trace: int,
+    number: int,
+    now: int,
+) -> int:
+    """Judge a segment of known payload length and remember it; its marks."""
+    side, other = links[at, LINK_SIDE], links[at, LINK_OTHER]
+    if traces[trace, FLOW + side] == 0:
+        traces[trace, FLOW + side] = add_flow(flows, state)
+    forward, backward = traces[trace, FLOW + side], traces[trace, FLOW + other]
+    flags = headers[at, HEADER_FLAGS]
     if flags & SYN:
-        _learn_scale(header, trace, side, other)
-    marks = REUSED_PORTS if link[LINK_WHAT] & REUSED else 0
-    probe = _is_probe(header, forward, backward)
+        _learn_scale(traces, headers, at, trace, side, other)
+    marks = REUSED_PORTS if links[at, LINK_WHAT] & REUSED else 0
+    probe = _is_probe(headers, at, flows, forward, backward)
     if probe:
         marks |= ZERO_WINDOW_PROBE
     else:
-        marks |= _window_marks(header, forward, backward, cells, trace[SCALE + other])
-    if header[HEADER_ACK] != forward[LASTACK]:
-        forward[NONDUP], forward[DUP] = number, 0
-    marks |= _acknowledges_lost(header, backward)
-    if (header[HEADER_LENGTH] or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
-        marks |= _sent_again(trail, header, forward, backward, cells, now, trace[FIRST_RTT])
-    _remember(trail, header, forward, frame, probe, marks)
-    if trace[FLOW + other] != 0:
-        _acknowledge(trail, header, backward, cells, now)
-    _in_flight(trail, header, forward, cells, link[LINK_BASE])
-    _shift(forward, flags)
-    if marks & _TAKEN_BACK and header[HEADER_HANDS_UP]:
-        cells[MARKS] |= TAKES_BACK
-    _show(trail, header, cells, marks, trace, backward[FIN_SENT] != 0)
-    if flags & FIN:
-        forward[FIN_SENT] = 1
-
-
-@kernel
-def _add_flow(trail: Trail, trace: I64, side: int) -> None:
-    flow = trail.state[FLOWS]
-    trail.state[FLOWS] = flow + 1
-    _clear(trail.flows[flow])
-    trace[FLOW + side] = flow
+        scale = traces[trace, SCALE + other]
+        marks |= _window_marks(headers, at, flows, forward, backward, cells, scale)
+    if headers[at, HEADER_ACK] != flows[forward, LASTACK]:
+        flows[forward, NONDUP], flows[forward, DUP] = number, 0
+    marks |= _acknowledges_lost(headers, at, flows, backward)
+    if (headers[at, HEADER_LENGTH] or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
+        rtt = traces[trace, FIRST_RTT]
+        marks |= _sent_again(sent, headers, at, flows, forward, backward, cells, now, rtt)
+    _remember(sent, state, headers, at, flows, forward, number, now, probe, marks)
+    if backward != 0:
+        acknowledge(sent, state, headers, at, flows, backward, cells, now)
+    in_flight(sent, headers, at, flows, forward, cells, links[at, LINK_BASE])
+    _shift(flows, forward, flags)
+    return marks
 
 
 @inlined
-def _learn_scale(header: I64, trace: I64, side: int, other: int) -> None:
+def _learn_scale(traces: I64, headers: I64, at: int, trace: int, side: int, other: int) -> None:
     """Of a SYN; without the option neither direction scales (RFC 7323 section 1.3)."""
-    if header[HEADER_SCALE] >= 0:
-        trace[SCALE + side] = header[HEADER_SCALE]
-    elif not header[HEADER_CUT]:
-        trace[SCALE + side] = NO_SCALING
-        trace[SCALE + other] = NO_SCALING
+    if headers[at, HEADER_SCALE] >= 0:
+        traces[trace, SCALE + side] = headers[at, HEADER_SCALE]
+    elif not headers[at, HEADER_CUT]:
+        traces[trace, SCALE + side] = NO_SCALING
+        traces[trace, SCALE + other] = NO_SCALING
 
 
 @inlined
-def _shift(forward: I64, flags: int) -> None:
+def _shift(flows: I64, forward: int, flags: int) -> None:
     if flags & SYN:
-        forward[UNSHIFTED] = 1
+        flows[forward, UNSHIFTED] = 1
     elif flags & ACK:
-        forward[UNSHIFTED] = 0
+        flows[forward, UNSHIFTED] = 0
 
 
 @inlined
-def _is_probe(header: I64, forward: I64, backward: I64) -> bool:
+def _is_probe(headers: I64, at: int, flows: I64, forward: int, backward: int) -> bool:
     return (
-        header[HEADER_LENGTH] == 1 and header[HEADER_SEQ] == forward[NEXT] and backward[WINDOW] == 0
+        headers[at, HEADER_LENGTH] == 1
+        and headers[at, HEADER_SEQ] == flows[forward, NEXT]
+        and flows[backward, WINDOW] == 0
     )
 
 
 @kernel
-def _window_marks(header: I64, forward: I64, backward: I64, cells: I64, scale: int) -> int:
+def _window_marks(
+    headers: I64, at: int, flows: I64, forward: int, backward: int, cells: I64, scale: int
+) -> int:
     """Rules 2 to 8; ``scale`` is the other side's."""
-    flags, seq, length = header[HEADER_FLAGS], header[HEADER_SEQ], header[HEADER_LENGTH]
-    window, following = header[HEADER_WINDOW], forward[NEXT]
+    flags, seq, length = (
+        headers[at, HEADER_FLAGS],
+        headers[at, HEADER_SEQ],
+        headers[at, HEADER_LENGTH],
+    )
+    window, following = headers[at, HEADER_WINDOW], flows[forward, NEXT]
     marks = 0
-    if following != 0 and not flags & RST and _after(seq, following):
+    if following != 0 and not flags & RST and after(seq, following):
         marks |= LOST
-        forward[BROKEN] = 1
+        flows[forward, BROKEN] = 1
     if flags & (SYN | FIN | RST):
         return marks
     if window == 0:
@@ -355,221 +328,175 @@ def _window_marks(header: I64, forward: I64, backward: I64, cells: I64, scale: i
     if length <= 1 and seq == (following - 1) & WORD:
         marks |= KEEP_ALIVE
     if length:
-        if _fills_window(seq + length, backward, scale):
+        if _fills_window(seq + length, flows, backward, scale):
             marks |= WINDOW_FULL
-    elif seq == following and header[HEADER_ACK] == forward[LASTACK]:
-        if window == forward[WINDOW]:
-            marks |= _repeated_ack(window, forward, backward, cells)
+    elif seq == following and headers[at, HEADER_ACK] == flows[forward, LASTACK]:
+        if window == flows[forward, WINDOW]:
+            marks |= _repeated_ack(window, flows, forward, backward, cells, at)
         elif window:
             marks |= WINDOW_UPDATE
     return marks
 
 
 @inlined
-def _fills_window(end: int, backward: I64, scale: int) -> bool:
+def _fills_window(end: int, flows: I64, backward: int, scale: int) -> bool:
     """Rule 6: the segment ends where the other side's window does."""
-    if scale == UNKNOWN_SCALE or backward[WINDOW] == UNKNOWN_WINDOW:
+    if scale == UNKNOWN_SCALE or flows[backward, WINDOW] == UNKNOWN_WINDOW:
         return False
-    shift = scale if scale > 0 and not backward[UNSHIFTED] else 0
-    return (end - backward[LASTACK] - (backward[WINDOW] << shift)) & WORD == 0
+    shift = scale if scale > 0 and not flows[backward, UNSHIFTED] else 0
+    return (end - flows[backward, LASTACK] - (flows[backward, WINDOW] << shift)) & WORD == 0
 
 
 @inlined
-def _repeated_ack(window: int, forward: I64, backward: I64, cells: I64) -> int:
+def _repeated_ack(window: int, flows: I64, forward: int, backward: int, cells: I64, at: int) -> int:
     """Rules 7, 7b and 8: the same ACK again."""
     if window == 0:
-        return ZERO_WINDOW_PROBE_ACK if backward[LASTMARKS] & ZERO_WINDOW_PROBE else 0
-    if backward[LASTMARKS] & KEEP_ALIVE:
+        return ZERO_WINDOW_PROBE_ACK if flows[backward, LASTMARKS] & ZERO_WINDOW_PROBE else 0
+    if flows[backward, LASTMARKS] & KEEP_ALIVE:
         return KEEP_ALIVE_ACK
-    forward[DUP] = 1 if forward[DUP] == ALL_ACKNOWLEDGED else forward[DUP] + 1
-    cells[DUPLICATE_ACK_NUM] = forward[DUP]
-    cells[DUPLICATE_ACK_FRAME] = forward[NONDUP]
+    flows[forward, DUP] = 1 if flows[forward, DUP] == ALL_ACKNOWLEDGED else flows[forward, DUP] + 1
+    cells[at, DUPLICATE_ACK_NUM] = flows[forward, DUP]
+    cells[at, DUPLICATE_ACK_FRAME] = flows[forward, NONDUP]
     return DUPLICATE_ACK
 
 
 @inlined
-def _acknowledges_lost(header: I64, backward: I64) -> int:
+def _acknowledges_lost(headers: I64, at: int, flows: I64, backward: int) -> int:
     """Rule 10: an ACK for what was not captured."""
-    highest = backward[MAXACK]
-    if highest == 0 or not header[HEADER_FLAGS] & ACK or not _after(header[HEADER_ACK], highest):
+    highest = flows[backward, MAXACK]
+    if (
+        highest == 0
+        or not headers[at, HEADER_FLAGS] & ACK
+        or not after(headers[at, HEADER_ACK], highest)
+    ):
         return 0
-    if _after(backward[NEXT], highest):
-        backward[MAXACK] = backward[NEXT]
+    if after(flows[backward, NEXT], highest):
+        flows[backward, MAXACK] = flows[backward, NEXT]
         return ACK_LOST
-    first = backward[DUP] == 0
-    backward[DUP] = ALL_ACKNOWLEDGED
+    first = flows[backward, DUP] == 0
+    flows[backward, DUP] = ALL_ACKNOWLEDGED
     return ACK_LOST if first else 0
 
 
 @kernel
 def _sent_again(
-    trail: Trail, header: I64, forward: I64, backward: I64, cells: I64, now: int, rtt: int
+    sent: I64,
+    headers: I64,
+    at: int,
+    flows: I64,
+    forward: int,
+    backward: int,
+    cells: I64,
+    now: int,
+    rtt: int,
 ) -> int:
     """Rule 11: the retransmission group; the first that applies ends it."""
-    seq, length, following = header[HEADER_SEQ], header[HEADER_LENGTH], forward[NEXT]
+    seq, length, following = (
+        headers[at, HEADER_SEQ],
+        headers[at, HEADER_LENGTH],
+        flows[forward, NEXT],
+    )
     end = (seq + length) & WORD
-    if length and backward[LASTACK] != 0 and not _after(end, backward[LASTACK]):
+    if length and flows[backward, LASTACK] != 0 and not after(end, flows[backward, LASTACK]):
         return SPURIOUS_RETRANSMISSION | RETRANSMISSION
-    if following == 0 or not _after(following, seq):
+    if following == 0 or not after(following, seq):
         return 0
     if length > 1 and seq == (following - 1) & WORD:
         return 0
-    duplicates = backward[DUP] >= 2 or backward[DUP] == ALL_ACKNOWLEDGED
-    if duplicates and seq == backward[LASTACK] and 0 <= now - backward[LASTACK_TIME] < FAST_NS:
+    duplicates = flows[backward, DUP] >= 2 or flows[backward, DUP] == ALL_ACKNOWLEDGED
+    if (
+        duplicates
+        and seq == flows[backward, LASTACK]
+        and 0 <= now - flows[backward, LASTACK_TIME] < FAST_NS
+    ):
         return FAST_RETRANSMISSION | RETRANSMISSION
-    if header[HEADER_FLAGS] & (SYN | FIN):
+    if headers[at, HEADER_FLAGS] & (SYN | FIN):
         end = (end + 1) & WORD
     patience = DEFAULT_RTT_NS if rtt == 0 else rtt
-    if end != following and 0 <= now - forward[NEXT_TIME] < patience:
+    if end != following and 0 <= now - flows[forward, NEXT_TIME] < patience:
         return OUT_OF_ORDER
-    _time_out(trail, forward, cells, now)
+    _time_out(sent, flows, forward, cells, at, now)
     return RETRANSMISSION
 
 
 @inlined
-def _time_out(trail: Trail, forward: I64, cells: I64, now: int) -> None:
+def _time_out(sent: I64, flows: I64, forward: int, cells: I64, at: int, now: int) -> None:
     """Since the oldest segment that nobody acknowledged, else since the newest one."""
-    frame, since = forward[NEXT_FRAME], forward[NEXT_TIME]
-    oldest = forward[HEAD]
+    frame, since = flows[forward, NEXT_FRAME], flows[forward, NEXT_TIME]
+    oldest = flows[forward, HEAD]
     if oldest:
-        frame, since = trail.sent[oldest, SENT_FRAME], trail.sent[oldest, SENT_TIME]
+        frame, since = sent[oldest, SENT_FRAME], sent[oldest, SENT_TIME]
     if now != since:
-        cells[RTO_FRAME] = frame
-        cells[RTO] = now - since
-
-
-@kernel
-def _remember(
-    trail: Trail, header: I64, forward: I64, frame: tuple[int, int], probe: bool, marks: int
-) -> None:
-    """Rules 12 to 15."""
-    number, now = frame
-    seq, takes_one = header[HEADER_SEQ], header[HEADER_FLAGS] & (SYN | FIN) != 0
-    end = (seq + header[HEADER_LENGTH]) & WORD
-    if (header[HEADER_LENGTH] or takes_one) and forward[COUNT] < MOST_UNACKED:
-        end = (end + 1) & WORD if takes_one else end
-        _append(trail, forward, (number, seq, end, now))
-    if not probe:
-        if forward[NEXT] == 0 or _after(end, forward[NEXT]):
-            forward[NEXT], forward[NEXT_TIME], forward[NEXT_FRAME] = end, now, number
-        if forward[MAXACK] == 0 or seq == forward[MAXACK]:
-            forward[MAXACK] = forward[NEXT]
-    forward[WINDOW] = header[HEADER_WINDOW]
-    forward[LASTACK] = header[HEADER_ACK]
-    forward[LASTACK_TIME] = now
-    forward[LASTMARKS] = marks
-
-
-@kernel
-def _append(trail: Trail, flow: I64, segment: tuple[int, int, int, int]) -> None:
-    sent, state = trail.sent, trail.state
-    place = state[FREE]
-    if place:
-        state[FREE] = sent[place, FOLLOWING]
-    else:
-        place = state[SENT]
-        state[SENT] = place + 1
-    for at in range(4):
-        sent[place, at] = segment[at]
-    sent[place, FOLLOWING] = 0
-    if flow[TAIL]:
-        sent[flow[TAIL], FOLLOWING] = place
-    else:
-        flow[HEAD] = place
-    flow[TAIL] = place
-    flow[COUNT] += 1
-
-
-@kernel
-def _acknowledge(trail: Trail, header: I64, flow: I64, cells: I64, now: int) -> None:
-    """Rule 16: give back what this packet acknowledges of the other side's flow."""
-    ack, count = header[HEADER_ACK], flow[COUNT]
-    if header[HEADER_FLAGS] & ACK:
-        flow[BROKEN] = 0
-    if count == 0 or (flow[CLEANED_COUNT] == count and flow[CLEANED_ACK] == ack):
-        return
-    _drop_acknowledged(trail, flow, ack, cells, now)
-    if flow[COUNT] != count:
-        flow[BROKEN] = 0
-    flow[SPAN_TAIL] = 0
-    flow[CLEANED_ACK], flow[CLEANED_COUNT] = ack, flow[COUNT]
-
-
-@kernel
-def _drop_acknowledged(trail: Trail, flow: I64, ack: int, cells: I64, now: int) -> None:
-    sent, state = trail.sent, trail.state
-    last, place = 0, flow[HEAD]
-    while place:
-        seq, end, following = sent[place, SENT_SEQ], sent[place, SENT_END], sent[place, FOLLOWING]
-        keep = False
-        if ack == end:
-            if cells[ACKS_FRAME] == NOTHING:
-                cells[ACKS_FRAME] = sent[place, SENT_FRAME]
-                if now != sent[place, SENT_TIME]:
-                    cells[ACK_RTT] = now - sent[place, SENT_TIME]
-        elif _after(ack, seq) and not _after(ack, end):
-            sent[place, SENT_SEQ] = ack
-            keep = True
-        else:
-            keep = _after(end, ack)
-        if keep:
-            last = place
-        else:
-            if last:
-                sent[last, FOLLOWING] = following
-            else:
-                flow[HEAD] = following
-            sent[place, FOLLOWING] = state[FREE]
-            state[FREE] = place
-            flow[COUNT] -= 1
-        place = following
-    flow[TAIL] = last
-
-
-@kernel
-def _in_flight(trail: Trail, header: I64, forward: I64, cells: I64, base: int) -> None:
-    """Octets sent and not acknowledged, and octets since the last PSH."""
-    length, flags = header[HEADER_LENGTH], header[HEADER_FLAGS]
-    if length == 0 or forward[COUNT] == 0 or forward[BROKEN]:
-        return
-    _count_span(trail, forward, base)
-    octets = forward[SPAN_LAST] - forward[SPAN_FIRST]
-    if flags & (SYN | FIN):
-        octets -= 1
-    if octets <= 0 or octets >= LARGEST_IN_FLIGHT:
-        return
-    forward[PUSHED] = length if forward[PUSH_ENDED] else forward[PUSHED] + length
-    forward[PUSH_ENDED] = 1 if flags & PSH else 0
-    cells[BYTES_IN_FLIGHT] = octets
-    cells[PUSH_BYTES_SENT] = forward[PUSHED]
+        cells[at, RTO_FRAME] = frame
+        cells[at, RTO] = now - since
 
 
 @inlined
-def _count_span(trail: Trail, flow: I64, base: int) -> None:
-    """Go on from the segment up to which was counted: a list grows at its end only."""
-    sent = trail.sent
-    if flow[SPAN_TAIL] == 0 or flow[SPAN_BASE] != base:
-        flow[SPAN_BASE], flow[SPAN_FIRST], flow[SPAN_LAST] = base, MODULUS, 0
-        place = flow[HEAD]
-    else:
-        place = sent[flow[SPAN_TAIL], FOLLOWING]
-    while place:
-        flow[SPAN_FIRST] = min(flow[SPAN_FIRST], (sent[place, SENT_SEQ] - base) & WORD)
-        flow[SPAN_LAST] = max(flow[SPAN_LAST], (sent[place, SENT_END] - base) & WORD)
-        flow[SPAN_TAIL] = place
-        place = sent[place, FOLLOWING]
+def _remember(
+    sent: I64,
+    state: I64,
+    headers: I64,
+    at: int,
+    flows: I64,
+    forward: int,
+    number: int,
+    now: int,
+    probe: bool,
+    marks: int,
+) -> None:
+    """Rules 12 to 15."""
+    seq, takes_one = headers[at, HEADER_SEQ], headers[at, HEADER_FLAGS] & (SYN | FIN) != 0
+    end = (seq + headers[at, HEADER_LENGTH]) & WORD
+    if (headers[at, HEADER_LENGTH] or takes_one) and flows[forward, COUNT] < MOST_UNACKED:
+        end = (end + 1) & WORD if takes_one else end
+        place = append(sent, state, flows, forward)
+        sent[place, SENT_FRAME] = number
+        sent[place, SENT_SEQ] = seq
+        sent[place, SENT_END] = end
+        sent[place, SENT_TIME] = now
+    if not probe:
+        if flows[forward, NEXT] == 0 or after(end, flows[forward, NEXT]):
+            flows[forward, NEXT], flows[forward, NEXT_TIME], flows[forward, NEXT_FRAME] = (
+                end,
+                now,
+                number,
+            )
+        if flows[forward, MAXACK] == 0 or seq == flows[forward, MAXACK]:
+            flows[forward, MAXACK] = flows[forward, NEXT]
+    flows[forward, WINDOW] = headers[at, HEADER_WINDOW]
+    flows[forward, LASTACK] = headers[at, HEADER_ACK]
+    flows[forward, LASTACK_TIME] = now
+    flows[forward, LASTMARKS] = marks
 
 
 @kernel
-def _show(trail: Trail, header: I64, cells: I64, marks: int, trace: I64, answered: bool) -> None:
+def _show(
+    traces: I64,
+    flows: I64,
+    experts: I64,
+    state: I64,
+    headers: I64,
+    cells: I64,
+    links: I64,
+    at: int,
+    trace: int,
+    marks: int,
+) -> None:
     """Fields and expert items, when the row shows flags and the options are whole."""
-    if not header[HEADER_SHOWN] or header[HEADER_CUT]:
-        cells[DUPLICATE_ACK_NUM:] = NOTHING
+    if marks & _TAKEN_BACK and headers[at, HEADER_HANDS_UP]:
+        cells[at, MARKS] |= TAKES_BACK
+    fin = headers[at, HEADER_FLAGS] & FIN
+    answered = flows[traces[trace, FLOW + links[at, LINK_OTHER]], FIN_SENT] != 0
+    if fin:
+        flows[traces[trace, FLOW + links[at, LINK_SIDE]], FIN_SENT] = 1
+    if not headers[at, HEADER_SHOWN] or headers[at, HEADER_CUT]:
+        for place in range(DUPLICATE_ACK_NUM, ANALYSED):
+            cells[at, place] = NOTHING
         return
-    if header[HEADER_FLAGS] & FIN:
-        note_fin(trail.experts, trail.state, header, cells, answered)
-    if marks == 0 and cells[ACKS_FRAME] == NOTHING and cells[BYTES_IN_FLIGHT] == NOTHING:
+    if fin:
+        note_fin(experts, state, headers, cells, at, answered)
+    if marks == 0 and cells[at, ACKS_FRAME] == NOTHING and cells[at, BYTES_IN_FLIGHT] == NOTHING:
         return
-    note_marks(trail.experts, trail.state, header, cells, marks)
-    if trace[FIRST_RTT] != 0:
-        cells[INITIAL_RTT] = trace[FIRST_RTT]
+    note_marks(experts, state, headers, cells, at, marks)
+    if traces[trace, FIRST_RTT] != 0:
+        cells[at, INITIAL_RTT] = traces[trace, FIRST_RTT]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.jit import kernel
+from decoders.columnar.kernels.flows import EXPERTS
 from decoders.columnar.kernels.sink import (
     CHAT,
     HEADER_QUOTED,
@@ -26,9 +27,6 @@ from decoders.columnar.transport import (
 )
 
 I64 = NDArray[np.int64]
-
-EXPERTS = 3
-"""Place of the number of items in the state of the analysis."""
 
 
 def _bit(name: str) -> int:
@@ -65,44 +63,44 @@ _FAST_OPEN_TEXT, _REUSED_TEXT, _FIN_TEXT = CONVERSATION_TEXTS[SAID:]
 
 
 @kernel
-def item(experts: I64, state: I64, header: I64, severity: int, message: int) -> None:
+def item(experts: I64, state: I64, headers: I64, at: int, severity: int, message: int) -> None:
     """One expert item of a header."""
-    at = state[EXPERTS]
-    experts[at, EXPERT_ROW] = header[HEADER_ROW]
-    experts[at, EXPERT_QUOTED] = header[HEADER_QUOTED]
-    experts[at, EXPERT_SEVERITY] = severity
-    experts[at, EXPERT_GROUP] = SEQUENCE
-    experts[at, EXPERT_MESSAGE] = message
-    state[EXPERTS] = at + 1
+    nth = state[EXPERTS]
+    experts[nth, EXPERT_ROW] = headers[at, HEADER_ROW]
+    experts[nth, EXPERT_QUOTED] = headers[at, HEADER_QUOTED]
+    experts[nth, EXPERT_SEVERITY] = severity
+    experts[nth, EXPERT_GROUP] = SEQUENCE
+    experts[nth, EXPERT_MESSAGE] = message
+    state[EXPERTS] = nth + 1
 
 
 @kernel
-def note_fast_open(experts: I64, state: I64, header: I64) -> None:
+def note_fast_open(experts: I64, state: I64, headers: I64, at: int) -> None:
     """A SYN,ACK for more than the SYN."""
-    item(experts, state, header, NOTE, _FAST_OPEN_TEXT)
+    item(experts, state, headers, at, NOTE, _FAST_OPEN_TEXT)
 
 
 @kernel
-def note_reused(experts: I64, state: I64, header: I64, cells: I64) -> None:
+def note_reused(experts: I64, state: I64, headers: I64, cells: I64, at: int) -> None:
     """Of a header that is not analysed only its reused ports are said."""
-    cells[MARKS] |= ANALYSIS_BIT | FLAGS_BIT | REUSED_PORTS
-    item(experts, state, header, NOTE, _REUSED_TEXT)
+    cells[at, MARKS] |= ANALYSIS_BIT | FLAGS_BIT | REUSED_PORTS
+    item(experts, state, headers, at, NOTE, _REUSED_TEXT)
 
 
 @kernel
-def note_fin(experts: I64, state: I64, header: I64, cells: I64, answered: bool) -> None:
+def note_fin(experts: I64, state: I64, headers: I64, cells: I64, at: int, answered: bool) -> None:
     """A FIN; ``answered``: the other side has sent one before."""
-    cells[MARKS] |= FIN_PASSIVE if answered else FIN_ACTIVE
-    item(experts, state, header, NOTE, _FIN_TEXT)
+    cells[at, MARKS] |= FIN_PASSIVE if answered else FIN_ACTIVE
+    item(experts, state, headers, at, NOTE, _FIN_TEXT)
 
 
 @kernel
-def note_marks(experts: I64, state: I64, header: I64, cells: I64, marks: int) -> None:
+def note_marks(experts: I64, state: I64, headers: I64, cells: I64, at: int, marks: int) -> None:
     """Marks, and an item for each in the order of their names."""
-    cells[MARKS] |= ANALYSIS_BIT | marks
+    cells[at, MARKS] |= ANALYSIS_BIT | marks
     if marks == 0:
         return
-    cells[MARKS] |= FLAGS_BIT
+    cells[at, MARKS] |= FLAGS_BIT
     for bit in range(SAID):
         mark = marks & (1 << bit)
         if mark:
@@ -111,4 +109,4 @@ def note_marks(experts: I64, state: I64, header: I64, cells: I64, marks: int) ->
                 severity = WARNING
             elif mark & WINDOW_UPDATE:
                 severity = CHAT
-            item(experts, state, header, severity, _TEXTS[bit])
+            item(experts, state, headers, at, severity, _TEXTS[bit])
