@@ -76,3 +76,23 @@ def test_steps_of_the_decoders_import_only_earlier_ones() -> None:
         later -= {"decoders.conversations"} if step == "reference" else set()
         wrong += [(step, name) for name in imported(ROOT / "decoders" / f"{step}.py") & later]
     assert wrong == []
+
+
+def test_kernels_and_layers_are_independent_witnesses() -> None:
+    kernels = sorted((ROOT / "decoders" / "columnar" / "kernels").glob("*.py"))
+    assert len(kernels) > 10
+    wrong = [
+        (path.name, name)
+        for path in kernels
+        for name in imported(path)
+        if name.startswith(("decoders.layers", "decoders.reference", "decoders.octets"))
+        or name in ("decoders.headers", "decoders.row", "decoders.reassembly")
+    ]
+    assert wrong == []
+    layers = sorted((ROOT / "decoders" / "layers").glob("*.py"))
+    assert [
+        (path.name, name)
+        for path in layers
+        for name in imported(path)
+        if name.startswith("decoders.columnar")
+    ] == []

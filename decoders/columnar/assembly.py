@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from decoders.columnar.columns import Pool, all_null, column
 from decoders.columnar.kernels import gather
+from decoders.columnar.kernels.sink import WIDTH
+from decoders.columnar.numbers import PROTOCOL_NAMES
 from decoders.fields import Field
+from decoders.table import MOST_OCCURRENCES
 
 OCCURRENCE_BITS = 7
 """Code of an event: slot, side (one bit), occurrence from 0."""
@@ -20,7 +23,8 @@ class Assembly:
     """The cells of one batch.
 
     ``values`` and ``valid`` [slot, row] hold first own occurrences, ``events`` [event, 3] all
-    others: row, code, value.
+    others: row, code, value. ``paths`` [row] and ``trie`` tell the protocols of rows that kernels
+    decoded.
     """
 
     def __init__(
@@ -30,12 +34,16 @@ class Assembly:
         valid: NDArray[np.uint8],
         events: NDArray[np.int64],
         pool: Pool,
+        paths: NDArray[np.int32],
+        trie: NDArray[np.int64],
     ) -> None:
         self.fields = fields
         self.slots = {declared.name: slot for slot, declared in enumerate(fields)}
         self.values = values
         self.valid = valid
         self.pool = pool
+        self.paths = paths
+        self.trie = trie
         self._events = [events]
         self._single: list[tuple[int, int, int]] = []
 
@@ -58,6 +66,54 @@ class Assembly:
         if slot is not None:
             self.values[slot] = values
             self.valid[slot] = 1 if valid is None else valid
+
+    def fill_protocols(self) -> None:
+        """``frame.protocols`` of the rows that kernels decoded."""
+        if "frame.protocols" not in self.slots:
+            return
+        codes = np.zeros(len(self.trie) // WIDTH, np.int64)
+        for node in np.flatnonzero(np.bincount(self.paths, minlength=1)).tolist():
+            codes[node] = self.pool.text(self._protocols(node))
+        self.fill("frame.protocols", codes[self.paths], self.paths != 0)
+
+    def _protocols(self, node: int) -> str:
+        names: list[str] = []
+        while node:
+            parent = int(self.trie[node * WIDTH])
+            children = self.trie[parent * WIDTH + 1 : (parent + 1) * WIDTH]
+            names.append(PROTOCOL_NAMES[int(np.flatnonzero(children == node)[0]) + 1])
+            node = parent
+        return ":".join(reversed(names))
+
+    def forget(self, name: str, rows: NDArray[np.int64]) -> None:
+        """Take back the only own occurrence of a field in some rows."""
+        slot = self.slots.get(name)
+        if slot is not None:
+            self.valid[slot, rows] = 0
+
+    def append(
+        self, name: str, rows: NDArray[np.int64], side: int, values: NDArray[np.int64]
+    ) -> None:
+        """Occurrences behind those that are there; ``rows`` in order, with repetitions."""
+        slot = self.slots.get(name)
+        if slot is None or not len(rows):
+            return
+        nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        nth += self._occurrences(slot, side)[rows]
+        first = (nth == 0) & (side == 0)
+        self.values[slot, rows[first]] = values[first]
+        self.valid[slot, rows[first]] = 1
+        more = ~first & (nth < MOST_OCCURRENCES)
+        if more.any():
+            codes = _code(slot, side, 0) + nth[more]
+            self._events.append(np.stack((rows[more], codes, values[more]), axis=1))
+
+    def _occurrences(self, slot: int, side: int) -> NDArray[np.int64]:
+        """How often each row has a field by now."""
+        known = self.valid[slot].astype(np.int64) if side == 0 else np.zeros(self.rows, np.int64)
+        events = self.events()
+        chosen = events[:, 1] >> OCCURRENCE_BITS == slot << 1 | side
+        return known + np.bincount(events[chosen, 0], minlength=self.rows)
 
     def events(self) -> NDArray[np.int64]:
         """All cells that are not first own occurrences."""

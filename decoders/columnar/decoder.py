@@ -7,35 +7,48 @@ layers, and counted. The table is the reference decoder's, cell by cell.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from decoders import classify
 from decoders.classify import CLASS
+from decoders.columnar.annotation import Annotation, Classes, needed, place
 from decoders.columnar.assembly import Assembly
+from decoders.columnar.classes import FACTS
 from decoders.columnar.columns import Pool
 from decoders.columnar.delegation import Delegate
+from decoders.columnar.kernels.application import ports
 from decoders.columnar.kernels.frames import decode_frames
+from decoders.columnar.kernels.link import ANOTHERS_BLOCK
 from decoders.columnar.kernels.sink import (
     DELEGATED_ROW,
     EVENTS,
+    EXPERT_WANTED,
+    FACTS_WANTED,
+    FOUND_AT,
     HEADER_PLACES,
     HEADERS,
+    HEADERS_WANTED,
     MALFORMED_ROW,
     NODES,
     OVERFLOW,
+    PORTS_AT,
     SHORT_ROW,
-    STATES,
+    SLOTS_AT,
+    TRIE_AT,
+    WIDTH,
+    Cells,
     Sink,
 )
-from decoders.columnar.numbers import FIELD_NAMES, PROTOCOL_NAMES
+from decoders.columnar.numbers import FIELD_NAMES
 from decoders.columnar.records import Batch
-from decoders.fields import FIELDS, ITEM, OCTETS, Field, stored
+from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, Field, stored
 from decoders.frames import Interface
+from decoders.row import Row, Wanted
 from decoders.table import polars_type
 
 _COUNTED = ("_ws.malformed", "_ws.short", "replicap.undecoded")
@@ -44,14 +57,11 @@ _OF_FRAMES = frozenset(
 )
 """Fields that are filled for all rows at once."""
 
-_OF_CONVERSATIONS = (
-    *("tcp.stream", "tcp.completeness", "tcp.seq", "tcp.ack", "tcp.nxtseq", "tcp.window_size"),
-    *("udp.stream", "tcp.connection.fin_active", "tcp.connection.fin_passive", "tcp.analysis"),
-    *("frame.protocols", "data", "dns", "ntp", "_ws.expert", "replicap.class", "replicap.scanner"),
-)
-_WHOLE = (OCTETS, ITEM)
+_WHOLE = frozenset(name for name in FIELDS if name.startswith((OCTETS, ITEM, LENGTH)))
+"""Fields for which every frame is decoded by the reference decoder."""
 
 _EVENTS, _NODES = 4096, 256
+_PORTS = ports()
 
 
 @dataclass
@@ -63,9 +73,8 @@ class Decoded:
     """Places of the batch's frames that are kept."""
     assembly: Assembly
     marks: NDArray[np.uint8]
-    paths: NDArray[np.int32]
-    trie: NDArray[np.int32]
     headers: NDArray[np.int64]
+    facts: NDArray[np.int64]
 
 
 class ColumnarDecoder:
@@ -82,12 +91,19 @@ class ColumnarDecoder:
         self._shown = stored(("frame.number", *wanted))
         names = [field.name for field in self._shown]
         self._slots = stored((*names, *_COUNTED))
-        self._whole = any(name.startswith(_WHOLE + _OF_CONVERSATIONS) for name in names)
+        self._whole = not _WHOLE.isdisjoint(names)
+        self._expert = any(name.startswith("_ws.expert") for name in names)
         scattered = [field for field in self._slots if field.name not in _OF_FRAMES]
-        if self._whole:
-            scattered += [field for field in self._slots if field.name == "frame.protocols"]
-        self._delegate = Delegate(frozenset(names), scattered, self._whole)
-        self._numbers = np.full(len(FIELD_NAMES), -1, np.int32)
+        scattered += [field for field in self._slots if field.name == "frame.protocols"]
+        self._classes: Classes | None = None
+        if classify.asked(names) and not self._whole:
+            self._classes = Classes()
+        self._annotation: Annotation | None = None
+        if needed(names) and not self._whole:
+            self._annotation = Annotation(Wanted(names).analysis)
+        layers = names if self._whole or not classify.asked(names) else [*names, *classify.NEEDS]
+        self._delegate = Delegate(frozenset(layers), scattered, self._whole)
+        self._numbers = np.full(len(FIELD_NAMES), -1, np.int64)
         for slot, field in enumerate(self._slots):
             self._numbers[FIELD_NAMES.index(field.name)] = slot
         self._first_time: int | None = None
@@ -102,64 +118,94 @@ class ColumnarDecoder:
     def decode(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Decoded:
         """What the frames of a batch say by themselves; ``keep``: one truth value for each."""
         rows = np.arange(len(batch)) if keep is None else np.flatnonzero(keep)
-        sink = self._sink(len(rows))
+        sink, cells = self._room(len(rows))
         if self._whole:
-            sink.marks[:] = DELEGATED_ROW
+            cells.marks[:] = DELEGATED_ROW
         else:
-            sink = _run(sink, batch, rows)
+            sink, cells = _run(sink, cells, batch, rows)
         assembly = Assembly(
             fields=self._slots,
-            values=sink.values,
-            valid=sink.valid,
-            events=sink.events[: sink.state[EVENTS]],
+            values=cells.values,
+            valid=cells.valid,
+            events=cells.events[: sink[EVENTS]],
             pool=Pool(batch.octets),
+            paths=cells.paths,
+            trie=sink[TRIE_AT:],
         )
-        headers = sink.headers[: sink.state[HEADERS]]
-        return Decoded(batch, rows, assembly, sink.marks, sink.paths, sink.trie, headers)
+        headers = cells.headers[: sink[HEADERS]]
+        return Decoded(batch, rows, assembly, cells.marks, headers, cells.facts)
 
-    def _sink(self, rows: int) -> Sink:
+    def _room(self, rows: int) -> tuple[Sink, Cells]:
         slots = len(self._slots)
-        sink = Sink(
-            slot=self._numbers,
+        sink = np.zeros(TRIE_AT + _NODES * WIDTH, np.int64)
+        sink[SLOTS_AT:FOUND_AT] = self._numbers
+        sink[PORTS_AT:TRIE_AT] = _PORTS
+        sink[NODES] = 1
+        sink[EXPERT_WANTED] = self._expert
+        sink[HEADERS_WANTED] = self._annotation is not None
+        sink[FACTS_WANTED] = self._classes is not None
+        cells = Cells(
             values=np.empty((slots, rows), np.int64),
             valid=np.zeros((slots, rows), np.uint8),
             counts=np.zeros((2, slots), np.uint8),
             events=np.empty((_EVENTS, 3), np.int64),
-            state=np.zeros(STATES, np.int64),
-            trie=np.zeros((_NODES, 1 + len(PROTOCOL_NAMES)), np.int32),
             paths=np.zeros(rows, np.int32),
             marks=np.zeros(rows, np.uint8),
-            headers=np.empty((0, HEADER_PLACES), np.int64),
-            facts=np.empty((0, 1), np.int64),
+            headers=np.empty((rows if self._annotation else 0, HEADER_PLACES), np.int64),
+            facts=np.zeros((rows if self._classes else 0, FACTS), np.int64),
         )
-        sink.state[NODES] = 1
-        return sink
+        return sink, cells
 
     def finish(self, decoded: Decoded) -> polars.DataFrame:
         """The rows of the next batch; batches must come in file order."""
-        self._hand_over(decoded)
+        delegated = self._delegated(decoded)
+        assembly = decoded.assembly
+        if self._annotation is None:
+            assembly.fill_protocols()
+            self._scatter(decoded, delegated)
+        else:
+            batch, rows = decoded.batch, decoded.rows
+            times = batch.time_ns[rows], batch.timed[rows]
+            headers, found = self._annotation.annotate(
+                assembly, decoded.headers, delegated, self.count + 1, times
+            )
+            assembly.fill_protocols()
+            self._scatter(decoded, delegated)
+            place(assembly, headers, found)
+        if self._classes is not None:
+            self._classes.annotate(assembly, decoded.facts, delegated)
         self._fill_frames(decoded)
         self.count += len(decoded.rows)
         self.malformed += int(np.count_nonzero(decoded.marks & MALFORMED_ROW))
         self.short += int(np.count_nonzero(decoded.marks & SHORT_ROW))
-        table = polars.DataFrame(decoded.assembly.series(self._shown))
-        self._count_undecoded(decoded, table)
-        if CLASS in table.columns or CLASS.replace(".", "_") in table.columns:
+        table = polars.DataFrame(assembly.series(self._shown))
+        self._count_undecoded(decoded)
+        if CLASS.replace(".", "_") in table.columns:
             self._count_classes(table)
         return table
 
-    def _hand_over(self, decoded: Decoded) -> None:
-        """The frames that no kernel understood."""
+    def _delegated(self, decoded: Decoded) -> list[tuple[int, Row]]:
+        """The frames that no kernel understood, as the reference decoder's layers see them."""
         places = np.flatnonzero(decoded.marks & DELEGATED_ROW).tolist()
         self.delegated += len(places)
-        for at in places:
-            frame = decoded.batch.frame(int(decoded.rows[at]), self.count + at + 1)
-            row = self._delegate.row(frame)
-            excess = self._delegate.scatter(row, at, decoded.assembly)
+        return [
+            (
+                at,
+                self._delegate.row(decoded.batch.frame(int(decoded.rows[at]), self.count + at + 1)),
+            )
+            for at in places
+        ]
+
+    def _scatter(self, decoded: Decoded, delegated: Sequence[tuple[int, Row]]) -> None:
+        """Put the cells of rows that the reference decoder's layers decoded."""
+        assembly = decoded.assembly
+        for at, row in delegated:
+            if row.protocols and not self._whole:
+                row.put("frame.protocols", ":".join(row.protocols))
+            excess = self._delegate.scatter(row, at, assembly)
             if excess and "replicap.undecoded" not in row.own:
-                undecoded = FIELDS["replicap.undecoded"]
-                code = decoded.assembly.pool.text(excess)
-                decoded.assembly.place(undecoded, at, 0, 0, code)
+                code = assembly.pool.text(excess)
+                assembly.place(FIELDS["replicap.undecoded"], at, 0, 0, code)
             elif excess:
                 self.undecoded[excess] += 1
             decoded.marks[at] |= MALFORMED_ROW * ("_ws.malformed" in row.own)
@@ -192,7 +238,7 @@ class ColumnarDecoder:
         decoded.assembly.fill("frame.time_relative", relative, timed)
         decoded.assembly.fill("frame.time_delta", delta, timed)
 
-    def _count_undecoded(self, decoded: Decoded, table: polars.DataFrame) -> None:
+    def _count_undecoded(self, decoded: Decoded) -> None:
         assembly = decoded.assembly
         if not assembly.valid[assembly.slots["replicap.undecoded"]].any():
             return
@@ -211,7 +257,7 @@ class ColumnarDecoder:
         return polars.DataFrame(schema={f.column: polars_type(f) for f in self._shown})
 
 
-def _run(sink: Sink, batch: Batch, rows: NDArray[np.int64]) -> Sink:
+def _run(sink: Sink, cells: Cells, batch: Batch, rows: NDArray[np.int64]) -> tuple[Sink, Cells]:
     """Run the kernel over the rows, with more room whenever it needs more."""
     interfaces = batch.interface[rows]
     links = np.array([known.linktype for known in batch.interfaces], np.int64)
@@ -220,27 +266,24 @@ def _run(sink: Sink, batch: Batch, rows: NDArray[np.int64]) -> Sink:
     frames[:, 0], frames[:, 1] = batch.starts[rows], batch.captured[rows]
     frames[:, 2] = batch.wire[rows]
     frames[:, 3], frames[:, 4] = links[interfaces], fcs[interfaces]
+    if batch.comments:
+        commented = np.isin(rows, np.array(list(batch.comments)))
+        frames[commented, 3] = ANOTHERS_BLOCK
     row = 0
-    while (row := decode_frames(sink, batch.octets, frames, row)) < len(rows):
-        sink = sink._replace(events=_grown(sink.events), trie=_grown(sink.trie))
-        sink.state[OVERFLOW] = 0
-    for at in batch.comments:
-        place = int(np.searchsorted(rows, at))
-        if place < len(rows) and rows[place] == at:
-            sink.marks[place] |= DELEGATED_ROW
-    return sink
+    while (row := decode_frames(sink, cells, batch.octets, frames, row)) < len(rows):
+        cells = cells._replace(events=_grown(cells.events))
+        sink = np.concatenate((sink, np.zeros(len(sink) - TRIE_AT, np.int64)))
+        sink[OVERFLOW] = 0
+    return sink, cells
 
 
 def _octets_of(interface: Interface) -> int:
     return -1 if interface.fcs_octets is None else interface.fcs_octets
 
 
-Array = TypeVar("Array", NDArray[np.int32], NDArray[np.int64])
-
-
-def _grown(array: Array) -> Array:
-    larger: Array = np.zeros((2 * len(array), array.shape[1]), array.dtype)
-    larger[: len(array)] = array
+def _grown(events: NDArray[np.int64]) -> NDArray[np.int64]:
+    larger = np.empty((2 * len(events), events.shape[1]), np.int64)
+    larger[: len(events)] = events
     return larger
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,15 +20,20 @@ from numba.core import config
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 _SETTINGS = vars(config)
+_widened: Callable[[Any], Any] = numba.types.unliteral
 _HERE = Path(__file__).parent
-_DEPENDENCIES = (_HERE.parent / "fields.py", _HERE.parent / "ports.py")
+_DEPENDENCIES = (
+    *(_HERE / name for name in ("classes.py", "jit.py", "numbers.py", "transport.py")),
+    *(_HERE.parent / name for name in ("classify.py", "conversations.py", "fields.py", "names.py")),
+    *(_HERE.parent / name for name in ("ports.py", "tcp_analysis.py", "tcp_flags.py")),
+)
 
 
 @cache
 def _folder() -> str:
     """Where compiled kernels of these sources are kept; empty: where numba puts them."""
     digest = hashlib.sha256()
-    for path in (*sorted(_HERE.rglob("*.py")), *_DEPENDENCIES):
+    for path in (*sorted((_HERE / "kernels").glob("*.py")), *_DEPENDENCIES):
         digest.update(path.read_bytes())
     name = f"replicap-{digest.hexdigest()[:16]}"
     if _SETTINGS["CACHE_DIR"]:
@@ -49,9 +54,26 @@ def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
             compiled: Kernel = numba.njit(nogil=True, cache=True, **options)(function)
         finally:
             _SETTINGS["CACHE_DIR"] = before
-        return compiled
+        return _once_for_all_numbers(compiled)
 
     return compile_it
+
+
+def _once_for_all_numbers(compiled: Kernel) -> Kernel:
+    """Compile a function once for every integer, not anew for each constant it is called with.
+
+    Numba types a constant argument as that constant; kernels are called with hundreds of them.
+    """
+    template_of = getattr(compiled, "get_call_template", None)
+    if template_of is None:  # The compiler is switched off.
+        return compiled
+
+    def plain(args: Iterable[Any], kws: Mapping[str, Any]) -> Any:
+        widened = {name: _widened(value) for name, value in kws.items()}
+        return template_of(tuple(map(_widened, args)), widened)
+
+    vars(compiled)["get_call_template"] = plain
+    return compiled
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -62,3 +84,8 @@ def kernel(function: Kernel) -> Kernel:
 def inlined(function: Kernel) -> Kernel:
     """Compile a function into its callers."""
     return _compiled(forceinline=True)(function)
+
+
+def merged(function: Kernel) -> Kernel:
+    """Make a function part of its only caller, before anything is compiled."""
+    return _compiled(inline="always")(function)

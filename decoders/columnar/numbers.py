@@ -31,6 +31,7 @@ _TITLES = {
     "chdlc": "CHDLC",
     "slarp": "",
     "fddi": "FDDI",
+    "systemd_journal": "",
     "user_dlt": "DLT User",
     "arp": "ARP/RARP",
     "pppoed": "PPPoED",

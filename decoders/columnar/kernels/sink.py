@@ -12,21 +12,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.columnar.classes import FACTS
 from decoders.columnar.jit import inlined, kernel
-from decoders.columnar.numbers import MALFORMED_MARK, MALFORMED_PACKET, field, text
+from decoders.columnar.numbers import (
+    FIELD_NAMES,
+    MALFORMED_MARK,
+    MALFORMED_PACKET,
+    PROTOCOL_NAMES,
+    field,
+    text,
+)
 
 ROW, SIDE, EVENTS, NODE, CURRENT, MARKS, TRIM, DEPTH = range(8)
-QUOTE, QUOTE_START, QUOTE_END, QUOTE_LIMIT = range(8, 12)
-VERSION, SRC, DST = range(12, 15)
-LENGTH, DATA_END, NODES, HEADERS, OVERFLOW, EXPERTS, FLAGS_SHOWN = range(15, 22)
-STATES = 22
-"""Places of the state: row; 1 while a quoted packet is read; events so far; place in the trie of
-protocols; protocol that was entered last; marks of the row; where a network layer cut its packet
-(-1: it did not); headers inside one another; a quoted packet that waits (its EtherType or 0, and
-its ends); the IP version (0: none yet) and addresses (IPv4: the address, IPv6: its offset) of the
-header that carries what is read; octets on the wire; where the frame's octets end; nodes of the
-trie; TCP and UDP headers found; whether something did not fit; expert items; whether the row
-shows tcp.flags."""
+NEXT, NEXT_START, NEXT_END, NEXT_LIMIT, PROTO, QUOTES = range(8, 14)
+VERSION, SRC, DST, LENGTH, DATA_END = range(14, 19)
+NODES, HEADERS, OVERFLOW, EXPERT_WANTED, PUTS, HEADER_SEEN = range(19, 25)
+LEFT, LEFT_CUT, LEFT_LIMIT, LEFT_NAMED, LEFT_FCS = range(25, 30)
+FRAME_START, FRAME_END, FRAME_LIMIT, HEADERS_WANTED, FACTS_WANTED = range(30, 35)
+STATES = 35
+"""Places of a sink that hold its state.
+
+The row at hand; 1 while a quoted packet is read; events so far; node of the row's protocols; the
+protocol entered last; marks of the row; where a network layer cut its packet (-1: it did not);
+headers inside one another. What comes next: an EtherType (0: nothing) and its octets, or an IP
+protocol number (-1: none) of the same octets; whether what comes next is quoted. The IP version
+(0: none yet) and addresses (IPv4: the address, IPv6: its offset) around what is read; octets on the
+wire; where the frame's octets end. Nodes of the trie, TCP and UDP headers, what did not fit;
+whether somebody asked for expert items; what was put so far in the row; whether it has a TCP
+or UDP header with a stream. What is looked
+at behind the payload: NOTHING_LEFT, BEHIND_PACKET or BEHIND_LENGTH, where a length cuts it, where
+it could have ended, whether a trailer has a field, octets of FCS (-1: not known), and the frame
+around; whether somebody needs headers, and facts.
+"""
+
+NOTHING_LEFT, BEHIND_PACKET, BEHIND_LENGTH = range(3)
 
 OK, SHORT, MALFORMED, DELEGATE = range(4)
 """How a layer ends: at its end; cut by the capture; ended before its headers; left to another
@@ -34,6 +53,9 @@ decoder."""
 
 MALFORMED_ROW, SHORT_ROW, UNDECODED_ROW, DELEGATED_ROW, TAKEN_BACK = 1, 2, 4, 8, 16
 """Marks of a row; TAKEN_BACK: a TCP payload that analysis may take back was named last."""
+
+ANOTHERS = 255
+"""A port whose payload is left to another decoder."""
 
 SPAN_BITS = 20
 MOST_OCCURRENCES = 60
@@ -53,11 +75,9 @@ V6_ADDRESS = 1 << 62
 """In the code of an address that is printed: an offset follows, not an IPv4 address."""
 
 
-class Sink(NamedTuple):
-    """The arrays of one batch."""
+class Cells(NamedTuple):
+    """The cells of a batch."""
 
-    slot: NDArray[np.int32]
-    """Field number -> row of ``values``, or -1 when nobody asked for the field."""
     values: NDArray[np.int64]
     """[slot, row]: first own occurrence."""
     valid: NDArray[np.uint8]
@@ -66,17 +86,14 @@ class Sink(NamedTuple):
     """[side, slot]: occurrences in the row at hand."""
     events: NDArray[np.int64]
     """[event, 3]: row, code (slot, side, occurrence), value."""
-    state: NDArray[np.int64]
-    trie: NDArray[np.int32]
-    """[node, 1 + protocols]: parent, then the child for each protocol; node 0 is the root."""
     paths: NDArray[np.int32]
     """[row]: node of the protocols of the row."""
     marks: NDArray[np.uint8]
     """[row]"""
     headers: NDArray[np.int64]
-    """[header, place]: TCP and UDP headers; of no rows when nobody needs them."""
+    """[header, HEADER_PLACES]: TCP and UDP headers; of no rows when nobody needs them."""
     facts: NDArray[np.int64]
-    """[row, fact]: what classification needs; of no rows when nobody asked for it."""
+    """[row, FACTS]: what classification reads; of no rows when nobody asks for it."""
 
 
 (
@@ -88,6 +105,31 @@ class Sink(NamedTuple):
 HEADER_PLACES = 19
 """Places of a header in ``headers``."""
 
+MOST_FOUND = 4096
+"""Values that one frame can have: tags, headers and options are bounded."""
+
+WIDTH = 1 + len(PROTOCOL_NAMES)
+"""Entries of a node of the trie."""
+
+Sink = NDArray[np.int64]
+"""Where layers put what they find in one frame, and what they know: one array, so that it is
+handed on cheaply. Its parts, one behind another:
+
+state (STATES places); the TCP or UDP header of the row (HEADER_PLACES); its facts (FACTS of
+decoders.columnar.classes); for each field its slot, or -1 when nobody asked for it; what was put
+in the row: slot and side, value, slot and side, value ...; the ports (side << 16 | port): the
+protocol that claims each, 0, or ANOTHERS; the trie of protocols (node * WIDTH): parent, then the
+child for each protocol, of which node 0 is the root. The trie may grow.
+"""
+
+HEADER_AT = STATES
+FACTS_AT = HEADER_AT + HEADER_PLACES
+SLOTS_AT = FACTS_AT + FACTS
+FOUND_AT = SLOTS_AT + len(FIELD_NAMES)
+PORTS_AT = FOUND_AT + 2 * MOST_FOUND
+TRIE_AT = PORTS_AT + (2 << 16)
+
+
 _MALFORMED_FIELD = field("_ws.malformed")
 _SHORT_FIELD = field("_ws.short")
 _EXPERT, _SEVERITY = field("_ws.expert"), field("_ws.expert.severity")
@@ -97,35 +139,15 @@ _DATA_FIELD = field("data")
 _EXCEPTION = text("Malformed Packet (Exception occurred)")
 
 
-@kernel
-def put_further(sink: Sink, slot: int, side: int, count: int, value: int) -> None:
-    """An occurrence that is not the first own one."""
-    at = sink.state[EVENTS]
-    if at >= len(sink.events) or count >= MOST_OCCURRENCES:
-        sink.state[OVERFLOW] |= 2 if count >= MOST_OCCURRENCES else 1
-        return
-    sink.events[at, 0] = sink.state[ROW]
-    sink.events[at, 1] = (slot << 8) | (side << 7) | count
-    sink.events[at, 2] = value
-    sink.state[EVENTS] = at + 1
-
-
 @inlined
 def put(sink: Sink, number: int, value: int) -> None:
     """One more occurrence of a field in the row at hand."""
-    slot = sink.slot[number]
-    if slot < 0:
-        return
-    side = sink.state[SIDE]
-    count = sink.counts[side, slot]
-    if side == 0 and count == 0:
-        row = sink.state[ROW]
-        sink.values[slot, row] = value
-        sink.valid[slot, row] = 1
-        sink.counts[0, slot] = 1
-        return
-    sink.counts[side, slot] = count + 1
-    put_further(sink, slot, side, count, value)
+    slot = sink[SLOTS_AT + number]
+    if slot >= 0:
+        at = sink[PUTS]
+        sink[FOUND_AT + at] = (slot << 1) | sink[SIDE]
+        sink[FOUND_AT + at + 1] = value
+        sink[PUTS] = at + 2
 
 
 @inlined
@@ -135,42 +157,71 @@ def put_span(sink: Sink, number: int, start: int, size: int) -> None:
 
 
 @kernel
+def _grow(sink: Sink, name: int) -> int:
+    """A new node of the trie; the same one when there is no room."""
+    node, following = sink[NODE], sink[NODES]
+    if TRIE_AT + (following + 1) * WIDTH > len(sink):
+        sink[OVERFLOW] |= 1
+        return node
+    sink[TRIE_AT + node * WIDTH + name] = following
+    sink[TRIE_AT + following * WIDTH] = node
+    sink[NODES] = following + 1
+    return following
+
+
+@inlined
 def append(sink: Sink, name: int) -> None:
     """``frame.protocols`` goes on with a protocol."""
-    state, trie = sink.state, sink.trie
-    node = state[NODE]
-    following = trie[node, name]
+    following = sink[TRIE_AT + sink[NODE] * WIDTH + name]
     if following == 0:
-        following = state[NODES]
-        if following >= len(trie):
-            state[OVERFLOW] |= 1
-            return
-        trie[node, name] = following
-        trie[following, 0] = node
-        state[NODES] = following + 1
-    state[NODE] = following
+        following = _grow(sink, name)
+    sink[NODE] = following
 
 
 @inlined
 def enter(sink: Sink, name: int) -> None:
     """A dissector is called."""
     append(sink, name)
-    sink.state[CURRENT] = name
+    sink[CURRENT] = name
 
 
 @inlined
 def leave(sink: Sink) -> None:
     """Take the last protocol off the list."""
-    sink.state[NODE] = sink.trie[sink.state[NODE], 0]
+    sink[NODE] = sink[TRIE_AT + sink[NODE] * WIDTH]
+
+
+@inlined
+def go_on(sink: Sink, kind: int, start: int, end: int, limit: int) -> None:
+    """What comes next is a packet of an EtherType."""
+    sink[NEXT] = kind
+    sink[NEXT_START] = start
+    sink[NEXT_END] = end
+    sink[NEXT_LIMIT] = limit
+
+
+@inlined
+def go_on_with_protocol(sink: Sink, proto: int, start: int, end: int, limit: int) -> None:
+    """What comes next is what an IP packet carries."""
+    sink[PROTO] = proto
+    sink[NEXT_START] = start
+    sink[NEXT_END] = end
+    sink[NEXT_LIMIT] = limit
+
+
+@inlined
+def expert(sink: Sink, severity: int, group: int, message: int) -> None:
+    """An expert item; each of group Malformed stands for a ``_ws.malformed`` too."""
+    if group == MALFORMED_GROUP or sink[EXPERT_WANTED]:
+        _expert(sink, severity, group, message)
 
 
 @kernel
-def expert(sink: Sink, severity: int, group: int, message: int) -> None:
-    """An expert item; each of group Malformed stands for a ``_ws.malformed`` too."""
+def _expert(sink: Sink, severity: int, group: int, message: int) -> None:
     if group == MALFORMED_GROUP:
         put(sink, _MALFORMED_FIELD, MALFORMED_MARK)
-        if sink.state[SIDE] == 0:
-            sink.state[MARKS] |= MALFORMED_ROW
+        if sink[SIDE] == 0:
+            sink[MARKS] |= MALFORMED_ROW
     put(sink, _EXPERT, 1)
     put(sink, _SEVERITY, severity)
     put(sink, _GROUP, group)
@@ -182,24 +233,23 @@ def ran_out(sink: Sink, status: int) -> None:
     """What is shown when a layer reads further than it can."""
     if status == SHORT:
         put(sink, _SHORT_FIELD, 1)
-        sink.state[MARKS] |= SHORT_ROW
+        sink[MARKS] |= SHORT_ROW
     elif status == MALFORMED:
-        put(sink, _MALFORMED_FIELD, MALFORMED_PACKET + (sink.state[CURRENT] << 32))
-        sink.state[MARKS] |= MALFORMED_ROW
+        put(sink, _MALFORMED_FIELD, MALFORMED_PACKET + (sink[CURRENT] << 32))
+        sink[MARKS] |= MALFORMED_ROW
         expert(sink, ERROR, MALFORMED_GROUP, _EXCEPTION)
 
 
 @kernel
 def undecoded(sink: Sink, message: int) -> None:
     """Say what is not seen inside the frame; the first reason stands."""
-    state = sink.state
-    if state[MARKS] & UNDECODED_ROW:
+    if sink[MARKS] & UNDECODED_ROW:
         return
-    state[MARKS] |= UNDECODED_ROW
-    side = state[SIDE]
-    state[SIDE] = 0
+    sink[MARKS] |= UNDECODED_ROW
+    side = sink[SIDE]
+    sink[SIDE] = 0
     put(sink, _UNDECODED_FIELD, message)
-    state[SIDE] = side
+    sink[SIDE] = side
 
 
 @inlined

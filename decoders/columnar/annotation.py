@@ -1,0 +1,206 @@
+"""What needs memory between frames, put into the cells of a batch: conversations and analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.columnar import classes, transport
+from decoders.columnar.assembly import Assembly
+from decoders.columnar.classifier import Classifier
+from decoders.columnar.conversations import Conversations
+from decoders.columnar.kernels.sink import (
+    HEADER_HANDS_UP,
+    HEADER_PLACES,
+    HEADER_QUOTED,
+    HEADER_ROW,
+    HEADER_TCP,
+    WIDTH,
+)
+from decoders.columnar.rows import facts_of, headers_of, pairs_of
+from decoders.columnar.transport import I64, NOTHING, Found
+from decoders.row import Row, Segment
+
+Delegated = Sequence[tuple[int, Row]]
+"""Rows of a batch that the reference decoder's layers decoded, by their place."""
+
+PAYLOADS = ("data", "dns", "ntp")
+"""Protocols above TCP that have a field."""
+
+_EXPERT_FIELDS = (
+    ("_ws.expert", None),
+    ("_ws.expert.severity", transport.EXPERT_SEVERITY),
+    ("_ws.expert.group", transport.EXPERT_GROUP),
+    ("_ws.expert.message", transport.EXPERT_MESSAGE),
+)
+
+FIELDS = frozenset(
+    (
+        *transport.FIELD_OF.values(),
+        *transport.MARK_FIELDS,
+        *PAYLOADS,
+        *(name for name, _ in _EXPERT_FIELDS),
+        "udp.stream",
+        "frame.protocols",
+    )
+)
+"""Fields that cannot be told without conversations."""
+
+
+class Annotation:
+    """The conversations of one capture; batches in file order."""
+
+    def __init__(self, analysed: bool) -> None:
+        self._conversations = Conversations(analysed)
+
+    def annotate(
+        self,
+        assembly: Assembly,
+        headers: I64,
+        delegated: Delegated,
+        first: int,
+        times: tuple[I64, NDArray[np.bool_]],
+    ) -> tuple[I64, Found]:
+        """All headers and what is found of them; payloads that are not handed up are gone.
+
+        ``headers``: those that kernels found; ``first``: number of the frame in row 0; ``times``:
+        nanoseconds of each row, and whether it has any.
+        """
+        headers, owners = _with_delegated(headers, delegated)
+        found = self._conversations.annotate(headers, first, *times)
+        _take_back(assembly, headers, found, owners)
+        return headers, found
+
+
+class Classes:
+    """The classes of the packets of one capture; batches in file order."""
+
+    def __init__(self) -> None:
+        self._classifier = Classifier()
+
+    def annotate(self, assembly: Assembly, facts: I64, delegated: Delegated) -> None:
+        """Put ``replicap.class`` and ``replicap.scanner``; ``facts`` [row, FACTS] of kernels."""
+        for at, row in delegated:
+            facts[at] = facts_of(row)
+        found = self._classifier.annotate(facts, _pairs(facts, delegated))
+        names = np.array([assembly.pool.text(name) for name in classes.CLASS_NAMES], np.int64)
+        assembly.fill("replicap.class", names[found.classes], None)
+        for bit, name in enumerate(classes.SCANNER_NAMES):
+            rows = np.flatnonzero(found.scanners >> bit & 1)
+            values = np.full(len(rows), assembly.pool.text(name), np.int64)
+            assembly.append("replicap.scanner", rows, 0, values)
+
+
+def _pairs(facts: I64, delegated: Delegated) -> I64:
+    """The pairs of addresses of all own IP headers, in the order of rows."""
+    alone = (facts[:, classes.FACT_HAS] & classes.HAS_PAIR) != 0
+    alone[[at for at, _ in delegated]] = False
+    rows = np.flatnonzero(alone)
+    addresses = facts[rows, classes.FACT_VERSION : classes.FACT_DST_LO + 1]
+    ours = np.column_stack((rows, addresses))
+    theirs = [pairs_of(row, at) for at, row in delegated]
+    if not theirs:
+        return ours
+    together = np.concatenate((ours, *theirs))
+    return together[np.argsort(together[:, classes.PAIR_ROW], kind="stable")]
+
+
+def place(assembly: Assembly, headers: I64, found: Found) -> None:
+    """Put what is found of headers behind the cells that are there."""
+    _place_numbers(assembly, headers, found)
+    _place_marks(assembly, headers, found)
+    for name, at in _EXPERT_FIELDS:
+        if name in assembly.slots and len(found.experts):
+            for side in (0, 1):
+                items = found.experts[found.experts[:, transport.EXPERT_QUOTED] == side]
+                values = np.ones(len(items), np.int64) if at is None else items[:, at]
+                assembly.append(name, items[:, transport.EXPERT_ROW], side, values)
+
+
+def _with_delegated(headers: I64, delegated: Delegated) -> tuple[I64, dict[int, tuple[Row, int]]]:
+    """All headers in the order of rows; header -> its row and its place there."""
+    made = [(row, headers_of(row, at)) for at, row in delegated if row.transport]
+    if not made:
+        return headers, {}
+    together = np.concatenate([headers, *(own for _, own in made)])
+    order = np.argsort(together[:, HEADER_ROW], kind="stable")
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    owners: dict[int, tuple[Row, int]] = {}
+    at = len(headers)
+    for row, own in made:
+        for nth in range(len(own)):
+            owners[int(places[at])] = (row, nth)
+            at += 1
+    return together[order], owners
+
+
+def _take_back(
+    assembly: Assembly, headers: I64, found: Found, owners: dict[int, tuple[Row, int]]
+) -> None:
+    """Payloads that were sent before are not handed up: their protocols are none of the row."""
+    taken = np.flatnonzero(found.cells[:, transport.MARKS] & transport.TAKES_BACK)
+    ours: list[int] = []
+    for place in taken.tolist():
+        owner = owners.get(place)
+        if owner is None:
+            if headers[place, HEADER_HANDS_UP]:
+                ours.append(int(headers[place, HEADER_ROW]))
+            continue
+        row, nth = owner
+        segment = row.transport[nth]
+        if isinstance(segment, Segment) and segment.payload_at is not None:
+            row.forget_from(segment.payload_at)
+    if ours:
+        rows = np.array(ours)
+        assembly.paths[rows] = assembly.trie[assembly.paths[rows] * np.int64(WIDTH)]
+        for name in PAYLOADS:
+            assembly.forget(name, rows)
+
+
+def _place_numbers(assembly: Assembly, headers: I64, found: Found) -> None:
+    tcp = headers[:, HEADER_TCP] == 1
+    for place, name in transport.FIELD_OF.items():
+        if name in assembly.slots and place < found.cells.shape[1]:
+            values = found.cells[:, place]
+            _append(assembly, name, headers, values, tcp & (values != NOTHING))
+    _append(assembly, "udp.stream", headers, found.cells[:, transport.STREAM], ~tcp)
+
+
+def _place_marks(assembly: Assembly, headers: I64, found: Found) -> None:
+    marks = found.cells[:, transport.MARKS]
+    if not marks.any():
+        return
+    ones = np.ones(len(marks), np.int64)
+    for bit, name in enumerate(transport.MARK_FIELDS):
+        shown = (marks >> bit & 1) == 1
+        if name == "tcp.analysis.duplicate_ack" and shown.any():
+            numbers = found.cells[:, transport.DUPLICATE_ACK_NUM]
+            again = (numbers != NOTHING) & shown
+            places = np.repeat(np.arange(len(marks)), shown.astype(np.int64) + again)
+            _append(assembly, name, headers[places], ones[places], shown[places])
+        else:
+            _append(assembly, name, headers, ones, shown)
+
+
+def _append(
+    assembly: Assembly, name: str, headers: I64, values: I64, shown: NDArray[np.bool_]
+) -> None:
+    if name not in assembly.slots or not shown.any():
+        return
+    quoted = headers[:, HEADER_QUOTED] == 1
+    for side in (0, 1):
+        chosen = np.flatnonzero(shown & (quoted if side else ~quoted))
+        assembly.append(name, headers[chosen, HEADER_ROW], side, values[chosen])
+
+
+def needed(names: Collection[str]) -> bool:
+    """Whether one of the fields cannot be told without conversations."""
+    return not FIELDS.isdisjoint(names)
+
+
+def no_headers() -> I64:
+    """The headers of a batch that nobody asks for."""
+    return np.empty((0, HEADER_PLACES), np.int64)
