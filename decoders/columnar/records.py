@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from decoders.wrapping import BLOCK, Broken
 
 OCTETS = 4 * BLOCK
 """Octets of a capture that make a batch."""
-
-GENERIC_FRAMES = 16_384
-"""Frames of a batch when several captures are merged frame by frame."""
 
 _SMALLEST_DENOMINATOR = 1
 _LARGEST_BINARY = 1 << 32
@@ -72,15 +69,24 @@ def batches(capture: Capture, octets: int = OCTETS) -> Iterator[Batch]:
     Sets ``capture.damage`` as :meth:`~decoders.containers.Capture.frames` does. Raises
     CaptureError when a file has gone since it was opened.
     """
-    if len(capture.files) > 1:
-        yield from _generic(capture)
-        return
     capture.damage = None
-    file = capture.files[0]
+    if len(capture.files) == 1:
+        yield from _watched(capture.files[0], octets)
+    else:
+        from decoders.columnar.merging import merged
+
+        each = max(1, octets // len(capture.files))
+        yield from merged([_watched(file, each) for file in capture.files])
+    capture.damage = next((file.damage for file in capture.files if file.damage), None)
+
+
+def _watched(file: CaptureFile, octets: int) -> Iterator[Batch]:
+    """The batches of one file; sets its ``damage``."""
+    file.damage = None
     try:
         yield from _of_file(file, octets)
     except Broken as broken:
-        capture.damage = Damage(file.path, broken.offset or 0, broken.found, broken.expected)
+        file.damage = Damage(file.path, broken.offset or 0, broken.found, broken.expected)
 
 
 def _of_file(file: CaptureFile, octets: int) -> Iterator[Batch]:
@@ -108,15 +114,6 @@ def _joined(blocks: Iterator[bytes], octets: int) -> Iterator[bytes]:
         yield b"".join(parts)
     if broken is not None:
         raise broken
-
-
-def _generic(capture: Capture) -> Iterator[Batch]:
-    """Any capture, frame by frame."""
-    frames = capture.frames()
-    number = 1
-    while some := list(islice(frames, GENERIC_FRAMES)):
-        yield from _batch([_Piece(b"", None, some)], number, [])
-        number += len(some)
 
 
 def _room(octets: int, smallest: int) -> Found:
