@@ -61,6 +61,7 @@ class Program:
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     costs: dict[str, int] = field(default_factory=dict)
+    _positive: dict[frozenset[tuple[str, int]], str] = field(default_factory=dict)
 
     def variable(self, name: str, low: int = 0, high: int = MANY) -> Sum:
         """The variable of this name, made at its first use."""
@@ -79,7 +80,12 @@ class Program:
         self.rows.append(Row(sum, low, high, owner, when))
 
     def positive(self, name: str, sum: Sum) -> Sum:
-        """A variable that is 1 when the sum is at least 1, and 0 when it is 0."""
+        """A variable that is 1 when the sum is at least 1, and 0 when it is 0.
+
+        One variable for one sum, whatever it is called: claims that look at the same packets in
+        different ways look at one thing.
+        """
+        name = self._positive.setdefault(frozenset(sum.terms.items()), name)
         if name not in self.bounds:
             self.variable(name, 0, 1)
             self.add(sum, 1, None, when=((name, True),))

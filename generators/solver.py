@@ -20,6 +20,10 @@ WORK_LIMIT = 60.0
 """Deterministic work (not seconds) after which the search for the cheapest solution is given up."""
 TIE_BREAK = 64
 """Costs are multiplied by this, and a number below it is added, so that ties are rare."""
+LARGE = 100_000
+"""Numbers of this size are not given to the linear program."""
+VIOLATED = 0.01
+"""Violation from which on the linear program has no solution."""
 SMALL = 1e-7
 """What the linear program takes for zero."""
 
@@ -96,18 +100,24 @@ class _Solver:
         """Leave out owners, in halves and then one by one, as long as the rest contradicts."""
         certificate = _certificate(self.program, owners)
         kept = certificate if certificate and not self.possible(certificate) else list(owners)
+        found = self._reduced(kept, quick=True)
+        # The linear solver computes with rounded numbers: it is believed when CP-SAT agrees.
+        return tuple(found if not self.possible(found) else self._reduced(kept, quick=False))
+
+    def _reduced(self, kept: list[str], *, quick: bool) -> list[str]:
         size = max(1, len(kept) // 2)
         while True:
             at = 0
             while at < len(kept):
                 rest = kept[:at] + kept[at + size :]
                 # The linear relaxation is quick to say that there is no solution.
-                if not _certificate(self.program, rest) and self.possible(rest):
+                linear = quick and bool(_certificate(self.program, rest))
+                if not linear and self.possible(rest):
                     at += size
                 else:
                     kept = rest
             if size == 1:
-                return tuple(kept)
+                return kept
             size //= 2
 
 
@@ -178,7 +188,7 @@ def _certificate(program: Program, owners: list[str]) -> list[str]:
                 objective.SetCoefficient(slack, 1)
                 owned.append((row.owner, constraint))
     objective.SetMinimization()
-    if linear.Solve() != pywraplp.Solver.OPTIMAL or objective.Value() < SMALL:
+    if linear.Solve() != pywraplp.Solver.OPTIMAL or objective.Value() < VIOLATED:
         return []
     paid = {owner for owner, constraint in owned if abs(constraint.dual_value()) > SMALL}
     return [owner for owner in owners if owner in paid]
@@ -199,4 +209,6 @@ def _halves(program: Program, row: Row) -> Iterable[tuple[dict[str, int], int]]:
             # One unmet condition is enough; `missing` is what it must make up for.
             terms[name] = terms.get(name, 0) + (-missing if value else missing)
             low -= missing if value else 0
-        yield terms, low
+        # What asks for more digits than the linear solver has is left out.
+        if max(map(abs, (low, *terms.values()))) < LARGE:
+            yield terms, low
