@@ -13,7 +13,7 @@ from generators.structure import Model, sources_of
 from generators.views import View, Views, own_values, sizes_in
 from harness.comparisons import Comparison
 from harness.expectation import Claim, Expectation
-from harness.measures import Measure
+from harness.measures import OTHER, Measure
 
 ADDRESSES = ("ip.addr", "ip.src", "ip.dst")
 STREAMS = ("tcp.stream", "udp.stream")
@@ -34,7 +34,7 @@ def cuts(expectation: Expectation) -> list[int]:
 def _ranges(measure: Any, keys: list[object]) -> list[tuple[int, int | None]]:
     labels = [one.label for one in measure.bins] if measure.bins else []
     texts = [*labels, *(measure.key(key) for key in keys)]
-    return [_range(text) for text in texts if text != "other"]
+    return [_range(text) for text in texts if text != OTHER]
 
 
 def _range(label: str) -> tuple[int, int | None]:
@@ -68,16 +68,27 @@ def _group_sizes(views: Views, claim: Claim, measure: Any, comparison: Compariso
     _whole_sources(views.model, view, by)
     published: Any = getattr(comparison, "value", {})
     rows = {measure.key(key): count for key, count in published.items()}
-    if "other" in rows or (comparison.name == "table" and measure.bins is None):
-        raise NotModelled("the twin leaves open how many groups have another size")
     if comparison.name == "table":
-        rows = {one.label: 0 for one in measure.bins} | rows
+        if measure.bins is None:
+            raise NotModelled("the twin leaves open how many groups have another size")
+        rows = {one.label: 0 for one in measure.bins} | {OTHER: 0} | rows
     for label, count in rows.items():
-        low, high = _range(label)
-        number = sizes_in(views.model, low, high) + _sites_in(views, view, by, low, high)
-        number += views.others(view, f"groups of {by} of size {label}")
+        number = views.others(view, f"groups of {by} of size {label}")
+        for low, high in _between(measure) if label == OTHER else [_range(label)]:
+            number += sizes_in(views.model, low, high) + _sites_in(views, view, by, low, high)
         when = ((f"{ASSUMES}one-trade", True),)
         views.model.program.add(number, count, count, claim.id, when)
+
+
+def _between(measure: Any) -> list[tuple[int, int | None]]:
+    """The ranges of sizes that are in no bin, the last one without end where no bin has none."""
+    found: list[tuple[int, int | None]] = []
+    next_size: int | None = 1
+    for low, high in sorted((one.low, one.high) for one in measure.bins or ()):
+        if next_size is not None and next_size < low:
+            found.append((next_size, low - 1))
+        next_size = None if high is None else high + 1
+    return found if next_size is None else [*found, (next_size, None)]
 
 
 def _whole_sources(model: Model, view: View, by: str) -> None:

@@ -16,6 +16,7 @@ from pydantic import PlainValidator, ValidationError, WithJsonSchema, field_vali
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from harness.counting import (
+    OTHER,
     Distinct,
     Grouped,
     GroupShare,
@@ -41,6 +42,7 @@ from harness.timing import DurationMeasure, First, Intervals, Last, Rate, Spread
 
 __all__ = [
     "MEASURES",
+    "OTHER",
     "Contains",
     "Difference",
     "EveryGroup",

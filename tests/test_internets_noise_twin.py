@@ -14,10 +14,13 @@ import pytest
 
 from decoders.containers import open_captures
 from decoders.displayfilter.macros import Expansion
+from generators.groups import _between
+from generators.twin import audit
 from harness.commands.twins import twin_path
 from harness.comparisons import Order, Rows
 from harness.engine import verify
-from harness.expectation import Expectation, load
+from harness.expectation import Expectation, load, read
+from harness.measures import measure_from
 from harness.verdicts import Status
 from tests import tshark_windows as windows
 from tests.harness import command_cases as cases
@@ -188,3 +191,25 @@ def test_published_files_verify_alone_and_in_an_archive(
 def test_a_twin_made_as_a_published_file_verifies(expectation: Expectation, stage: str) -> None:
     found = statuses(expectation, twin_path(expectation, stage), stage)
     assert found == expected(expectation, stage)
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_the_classes_hold_all_sources(expectation: Expectation, difference: int) -> None:
+    sources = figure(expectation, "sources")
+    text = FILE.read_text(encoding="utf-8")
+    changed = text.replace(f"equals: {sources}\n", f"equals: {sources + difference}\n")
+    assert changed != text
+    found = audit(read(changed.encode(), "changed.yaml")).contradiction
+    assert found is not None
+    named = {claim.id for claim in found.claims}
+    assert {"sources", "sources-of-1", "sources-of-2-9", "sources-of-10-99"} <= named
+    assert ("no-other-sizes" in named) == (difference > 0)
+
+
+def test_ranges_of_sizes_between_bins() -> None:
+    def between(bins: list[object]) -> list[tuple[int, int | None]]:
+        return _between(measure_from({"group_sizes": {"by": "ip.src", "bins": bins}}))
+
+    assert between([1, "2-9", "10-99"]) == [(100, None)]
+    assert between(["3-4", 6, "8-"]) == [(1, 2), (5, 5), (7, 7)]
+    assert between(["1-"]) == []
