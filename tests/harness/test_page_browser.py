@@ -167,7 +167,7 @@ def test_claims_are_filtered_by_verdict_stage_and_tag(browser: Any, made: Path) 
         shown.page.uncheck("input[value=verified]")
         assert visible(shown) == ["c-refuted-ports"]
         assert shown.page.inner_text("output") == "1 of 6 claims"
-        assert not shown.page.is_visible("h3:text-is('Owner')")
+        assert not shown.page.is_visible(".heading:text-is('Owner')")
 
 
 def test_a_link_to_a_claim_shows_it_whatever_the_filters_hide(browser: Any, made: Path) -> None:
