@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -14,9 +17,14 @@ COLUMNAR = "columnar"
 DECODERS = ("auto", "reference", COLUMNAR, "tshark")
 """What ``--decoder`` accepts."""
 
-LARGE_OCTETS = 1 << 50
-"""Octets of a capture from which on ``auto`` is the columnar decoder: below, the reference decoder
-is ready before the other has loaded its compiled kernels (see docs/benchmarks.md)."""
+LARGE_OCTETS = 2_000_000
+"""Octets of a capture from which on ``auto`` is the columnar decoder, once its kernels are
+compiled: below, the reference decoder is done before the other has loaded them (about 25,000
+packets of 66 octets take both of them a second)."""
+
+UNCOMPILED_OCTETS = 100_000_000
+"""The same as long as they are not: compiling them takes one processor a minute and a half, in
+which the reference decoder decodes two million packets."""
 
 _OURS = "replicap."
 """Prefix of the fields that Wireshark does not have."""
@@ -25,6 +33,10 @@ _BESIDE_TSHARK = frozenset({"replicap.class", "replicap.scanner", "replicap.unde
 
 _EXPANSION = 4
 """Octets that an octet of a compressed capture stands for, about."""
+
+_KERNELS = Path(__file__).parent / "columnar" / "kernels"
+_COMPILED = "*decode_frames-*.nbi"
+"""Where numba notes what it has compiled of the kernel that all others are parts of."""
 
 
 class Rows(Protocol):
@@ -43,7 +55,26 @@ def chosen(decoder: str, capture: Capture) -> str:
     """The decoder that a name stands for; ``auto`` depends on the size of the capture."""
     if decoder != "auto":
         return decoder
-    return COLUMNAR if octets_about(capture) >= LARGE_OCTETS else "reference"
+    octets = octets_about(capture)
+    if octets >= UNCOMPILED_OCTETS or (octets >= LARGE_OCTETS and kernels_are_compiled()):
+        return COLUMNAR
+    return "reference"
+
+
+def kernels_are_compiled() -> bool:
+    """Whether compiled kernels, not older than their sources, lie where numba keeps them.
+
+    Looked up without numba, which takes long to load. A wrong answer costs time, nothing else.
+    """
+    changed = max(path.stat().st_mtime for path in _KERNELS.glob("*.py"))
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    beside = _KERNELS.parent / "__pycache__"
+    folder = Path(named) if named else beside
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    return any(
+        version in path.name and path.stat().st_mtime >= changed
+        for path in folder.glob(f"replicap-*/*/{_COMPILED}")
+    )
 
 
 def not_given(decoder: str, names: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,38 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(table, "rows_by", rows_by)
     monkeypatch.setattr(pipeline.Pipeline, "__iter__", iterate)
     return names
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "kernels_are_compiled", lambda: True)
+
+
+def test_kernels_that_are_not_compiled_pay_off_later(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = open_captures([three])
+    monkeypatch.setattr(choice, "LARGE_OCTETS", 1)
+    monkeypatch.setattr(choice, "kernels_are_compiled", lambda: False)
+    assert chosen("auto", capture) == "reference"
+    monkeypatch.setattr(choice, "UNCOMPILED_OCTETS", len(THREE))
+    assert chosen("auto", capture) == "columnar"
+
+
+def test_compiled_kernels_are_found_when_they_are_newer_than_their_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert not choice.kernels_are_compiled()
+    assert "def decode_frames(" in (choice._KERNELS / "frames.py").read_text("utf-8")
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    index = tmp_path / "replicap-0" / "kernels_0" / f"frames.decode_frames-1.{version}.nbi"
+    index.parent.mkdir(parents=True)
+    index.write_bytes(b"")
+    assert choice.kernels_are_compiled()
+    os.utime(index, (1, 1))
+    assert not choice.kernels_are_compiled()
 
 
 @pytest.mark.parametrize("large", [False, True])
