@@ -32,6 +32,8 @@ IP_PROTOCOLS = {1: "icmp", 4: "ip", 6: "tcp", 17: "udp", 41: "ipv6", 47: "gre", 
 EXTENSIONS = frozenset({0, 43, 60})
 ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
 MOST_HEADERS = 40
+QUOTED_OCTETS = 8
+"""Octets behind the IP header that an ICMP error quotes at least (RFC 792)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def _walk(data: bytes, link: int) -> Iterator[Header]:
     quoted = False
     while kind and at < end:
         header = Header(kind, at, end, quoted, follows)
-        if at + _SMALLEST.get(kind, 0) > end:
+        smallest = QUOTED_OCTETS if quoted and kind == "tcp" else _SMALLEST.get(kind, 0)
+        if at + smallest > end:
             return
         if kind in ("ip", "ipv6"):
             header = Header(kind, at, min(end, _ip_end(data, kind, at)), quoted, follows)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from generators.edits import Edit, Put, Record, dropping, repeating
-from generators.rewriting import assigned, value_of, value_text
+from generators.rewriting import assigned, grown, value_of, value_text
 from generators.subject import Key, Made, Subject
 from harness.measures import Measure, Rate
 
@@ -189,6 +190,10 @@ def _new_values(record: Record, field: str) -> list[int | bytes]:
 # Stages -----------------------------------------------------------------------------------------
 
 
+QUOTED_REST = bytes.fromhex("00000000 5002 ffff 0000 0000")
+"""What an ICMP error leaves out of a TCP header when it quotes eight octets of it: a SYN."""
+
+
 def between_stages(subject: Subject, other: str) -> Iterator[Edit]:
     """Packets of a view that the other stage's view has not: one fewer, one more."""
     there = set(subject.scene.view(other, subject.claim.where))
@@ -196,32 +201,32 @@ def between_stages(subject: Subject, other: str) -> Iterator[Edit]:
     if subject.measure.name == "packets" and only:
         yield dropping(only[-1:], "it is in one of the stages only")
         yield repeating(subject.records, only[-1:])
-    yield from _left_out(subject, other)
+    for text in subject.scene.filters_between(subject.stage, other):
+        yield from _taken_numbers(subject, text)
+        for one in subject.made((text, False)):
+            yield one.added()
     yield from _renumbering(subject, other)
 
 
-def _left_out(subject: Subject, other: str) -> Iterator[Edit]:
-    """A packet that the view takes in and a filter on the way to the other stage does not."""
-    for text in subject.scene.filters_between(subject.stage, other):
-        for one in subject.made((text, False)):
-            yield one.added()
-            for at in _beginnings(subject, text):
-                yield one.added(before=at)
-
-
-def _beginnings(subject: Subject, text: str) -> list[int]:
-    """First packets of the streams that a filter names: there a new stream takes the number."""
-    streams = ("tcp.stream", "udp.stream")
-    named = [name for name in streams if name in subject.scene.parsed(text).fields]
-    found: list[int] = []
-    for name in named:
+def _taken_numbers(subject: Subject, text: str) -> Iterator[Edit]:
+    """A stream more where one begins that a filter names by its number: it takes the number."""
+    for name in sorted({"tcp.stream", "udp.stream"} & subject.scene.parsed(text).fields):
         first: dict[Key, int] = {}
         outside = set(subject.scene.view(subject.stage, None, (text, False)))
         for at, key in subject.scene.rows(subject.stage, None, (name,), "own"):
             if at in outside:
                 first.setdefault(key, at)
-        found += sorted(first.values(), reverse=True)
-    return found[:4]
+        own = f"{name.split('.')[0]} && !(icmp)"
+        where = subject.claim.where
+        seen = [own] if where is None else [f"({where}) && {own}", f"{own} && !({where})"]
+        found = [list(fresh(_seen_by(subject, text), (name,)))[:1] for text in seen]
+        for at in sorted(first.values(), reverse=True)[:1]:
+            yield from (one.added(before=at) for kind in found for one in kind)
+
+
+def _seen_by(subject: Subject, where: str) -> Subject:
+    """The same subject as one about other packets."""
+    return replace(subject, claim=replace(subject.claim, where=where))
 
 
 def _renumbering(subject: Subject, other: str) -> Iterator[Edit]:
@@ -231,10 +236,13 @@ def _renumbering(subject: Subject, other: str) -> Iterator[Edit]:
         return
     kept = set(subject.scene.view(other, None))
     only = [at for at in subject.scene.view(subject.stage, None) if at not in kept]
-    for at in only[-1:]:
-        record = subject.records[at]
-        for field in ("tcp.srcport", "udp.srcport"):
-            made = assigned(record, field, FRESH_PORTS[0])
-            if made is not None and made != record:
-                words = f"frame {at + 1}, {field} {FRESH_PORTS[0]}"
-                yield Edit(f"one packet added in front of all frames: {words}", (Put(0, made),))
+    for field in ("tcp.srcport", "udp.srcport"):
+        changed = ((at, assigned(subject.records[at], field, FRESH_PORTS[0])) for at in only[::-1])
+        at, made = next(((at, one) for at, one in changed if one is not None), (0, None))
+        if made is None:
+            continue
+        place = f"one packet added in front of all frames: frame {at + 1}, {field} {FRESH_PORTS[0]}"
+        whole = grown(made, QUOTED_REST) if field == "tcp.srcport" else None
+        if whole is not None:
+            yield Edit(f"{place}, quoting the whole header", (Put(0, whole),))
+        yield Edit(place, (Put(0, made),))

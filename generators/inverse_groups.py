@@ -39,7 +39,11 @@ class Groups:
     def refuted(self, sizes: Mapping[Key, int]) -> bool:
         """Whether the claim would be refuted if the groups had these sizes."""
         comparison = self.subject.claim.comparison
-        there = {self.measure.text(key): size for key, size in sizes.items() if size > 0}
+        there = {
+            self.measure.text(key) if key else "a new one": size
+            for key, size in sizes.items()
+            if size > 0
+        }
         try:
             measured = self.measure.of_groups(dict(sorted(there.items())))
             return comparison is not None and not comparison.judge(measured).holds
@@ -208,7 +212,10 @@ def share(subject: Subject) -> Iterator[Edit]:
     if groups is None:
         return
     low, high = _range(groups.measure)
+    sizes = groups.sizes
     offers: list[Edit] = []
+    if groups.refuted({**sizes, (): 1}):
+        offers += [one.added() for one in islice(fresh(subject, groups.measure.by), 2)]
     for words, target in (
         ("made larger", high + 1 if high is not None else None),
         ("made smaller", low - 1),

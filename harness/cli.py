@@ -10,6 +10,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
@@ -21,14 +22,18 @@ USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+SUMMARY = "Turns the published figures of a packet capture into executable claims."
+
 COMMANDS = {
     "verify": "measure every claim of an expectation file on a capture",
     "fields": "print fields of every frame, as tshark -T fields prints them",
     "decode": "write the table of packets to a Parquet file",
+    "check": "check expectation files, without any capture",
     "draft": "write a first expectation file, measured from a capture, to be edited",
     "twin": "make a capture that satisfies every claim of an expectation file",
     "audit": "look for claims that contradict one another, without any capture",
     "mutants": "change a capture so that each claim must fail, and see whether it does",
+    "completion": "print a script that completes commands and options in a shell",
 }
 
 _EXIT = "exit status: 0 nothing refuted, 1 refuted, 2 wrong usage or file, 3 capture unreadable"
@@ -43,6 +48,12 @@ _EPILOGS = {
   replicap fields my.pcap -Y 'tcp.flags.syn == 1' -e tcp.dstport --aggregator ';'""",
     "decode": """example:
   replicap decode my.pcap --to packets.parquet""",
+    "check": """examples:
+  replicap check expectations/*.yaml
+  replicap check --annotate my.yaml        problems as annotations of GitHub Actions""",
+    "completion": """examples:
+  replicap completion bash > ~/.local/share/bash-completion/completions/replicap
+  replicap completion zsh > ~/.zfunc/_replicap""",
     "draft": """example:
   replicap draft my.pcapng -o my.yaml      then edit my.yaml, and remove 'draft: true'""",
     "twin": """A twin is made from the claims: it proves nothing about the published capture.
@@ -142,12 +153,12 @@ def _without_command(argv: list[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:<8}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         (
             "usage: replicap COMMAND ...",
             "",
-            "Turns the published figures of a packet capture into executable claims.",
+            SUMMARY,
             "",
             "commands:",
             *lines,
@@ -175,6 +186,9 @@ def _parser(command: str) -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+_ANNOTATE = "also print workflow commands of GitHub Actions, at the lines of FILE"
 
 
 def _add_decoder(parser: _Parser) -> None:
@@ -219,6 +233,9 @@ def _verify_parser() -> _Parser:
         help="put what was measured beside what was published, as 'measured:' in FILE",
     )
     add("--junit", metavar="OUT", help="verdicts as JUnit XML (- for standard output)")
+    add("--markdown", metavar="OUT", help="verdicts as Markdown (- for standard output)")
+    add("--annotate", action="store_true", help=_ANNOTATE)
+    add("--quiet", "-q", action="store_true", help="print one line for each file, and its errors")
     return parser
 
 
@@ -246,6 +263,20 @@ def _decode_parser() -> _Parser:
     add("captures", nargs="+", metavar="CAPTURE", help="several are read as one, by time")
     add("--to", required=True, metavar="OUT.parquet", help="the file to write")
     _add_decoder(parser)
+    return parser
+
+
+def _check_parser() -> _Parser:
+    parser = _parser("check")
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="expectation file")
+    add("--annotate", action="store_true", help=_ANNOTATE)
+    return parser
+
+
+def _completion_parser() -> _Parser:
+    parser = _parser("completion")
+    parser.add_argument("shell", metavar="SHELL", help="bash, zsh or tcsh")
     return parser
 
 
@@ -303,8 +334,29 @@ _PARSERS = {
     "verify": _verify_parser,
     "fields": _fields_parser,
     "decode": _decode_parser,
+    "check": _check_parser,
     "draft": _draft_parser,
     "twin": _twin_parser,
     "audit": _audit_parser,
     "mutants": _mutants_parser,
+    "completion": _completion_parser,
 }
+
+
+def help_of(command: str, width: int) -> str:
+    """The help of a command, in lines of that width."""
+    parser = _PARSERS[command]()
+    parser.formatter_class = partial(
+        argparse.RawDescriptionHelpFormatter, width=width, max_help_position=30
+    )
+    return parser.format_help()
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """One parser with all commands, for those who ask what there is: completion and help pages."""
+    whole = argparse.ArgumentParser(prog="replicap", description=SUMMARY)
+    whole.add_argument("--version", "-V", action="version", version=VERSION)
+    commands = whole.add_subparsers(metavar="COMMAND")
+    for name, made in _PARSERS.items():
+        commands.add_parser(name, parents=[made()], add_help=False, help=COMMANDS[name])
+    return whole

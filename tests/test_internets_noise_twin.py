@@ -148,8 +148,10 @@ def test_conversations(expectation: Expectation, stages: dict[str, Path], protoc
     assert found == figure(expectation, f"{protocol}-connections")
 
 
-def statuses(expectation: Expectation, capture: str | Path, stage: str) -> dict[str, Status]:
-    report = verify(expectation, open_captures([capture]), stage=stage)
+def statuses(
+    expectation: Expectation, capture: str | Path, stage: str, decoder: str = "auto"
+) -> dict[str, Status]:
+    report = verify(expectation, open_captures([capture]), stage=stage, decoder=decoder)
     return {verdict.claim.id: verdict.status for verdict in report.verdicts}
 
 
@@ -171,6 +173,16 @@ def test_every_claim_that_can_be_measured_is_verified(expectation: Expectation) 
     assert found == expected(expectation, first)
     measured = [claim.id for claim in expectation.claims if claim.measure is not None]
     assert [name for name, status in found.items() if status is Status.VERIFIED] == measured
+
+
+@needs_tshark
+def test_tshark_as_the_decoder_gives_the_same_verdicts(expectation: Expectation) -> None:
+    first = expectation.stages[0].id
+    found = statuses(expectation, twin_path(expectation), first, decoder="tshark")
+    wanted = expected(expectation, first)
+    octets = {claim.id for claim in expectation.claims if " contains " in str(claim.measure)}
+    assert len(octets) == 2  # the prefixes, for which tshark gives no octets
+    assert found == wanted | dict.fromkeys(octets, Status.NOT_TESTABLE)
 
 
 @needs_tshark

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from harness.commands.captures import check_decoder, say_damage, say_undecoded
-from harness.messages import UsageMistake, say, say_error
+from harness.messages import UsageMistake, say, say_error, tell
 from harness.problems import escaped
 from harness.report.output import check_output, make_folder, write_over, write_text
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.verdicts import Report
 
 WRONG = 2
-_OUTPUTS = ("json", "junit", "html")
+_OUTPUTS = ("json", "junit", "html", "markdown")
 
 
 def run(arguments: Namespace) -> int:
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
     """
     _check_outputs(arguments)
     check_decoder(arguments.decoder)
-    expectations = _load(arguments.expectations)
+    expectations = _load(arguments.expectations, annotate=arguments.annotate)
     if not expectations:
         return WRONG
     for expectation in expectations:
@@ -43,10 +43,14 @@ def run(arguments: Namespace) -> int:
     from harness.report.terminal import show
 
     outcomes = [_outcome(expectation, arguments) for expectation in expectations]
-    machine = "-" in (arguments.json, arguments.junit, arguments.html)
+    machine = "-" in [getattr(arguments, option) for option in _OUTPUTS]
     out = sys.stderr if machine else sys.stdout
-    show(outcomes, out)
-    if not arguments.captures:
+    show(outcomes, out, quiet=arguments.quiet)
+    if arguments.annotate:
+        from harness.report.github import workflow_commands
+
+        out.writelines(f"{line}\n" for line in workflow_commands(outcomes))
+    if not arguments.captures and not arguments.quiet:
         _advise(outcomes, out)
     _write(arguments, outcomes)
     for outcome in outcomes:
@@ -69,7 +73,7 @@ def _check_outputs(arguments: Namespace) -> None:
         make_folder(arguments.evidence)
 
 
-def _load(paths: list[str]) -> list[Expectation]:
+def _load(paths: list[str], *, annotate: bool) -> list[Expectation]:
     """All files, or none of them when one is wrong; then the problems of all have been told."""
     from harness.expectation import load
     from harness.problems import ExpectationError
@@ -80,15 +84,19 @@ def _load(paths: list[str]) -> list[Expectation]:
         try:
             expectations.append(load(path))
         except ExpectationError as error:
-            say_problems(error)
+            say_problems(error, annotate=annotate)
             wrong = True
     return [] if wrong else expectations
 
 
-def say_problems(error: ExpectationError) -> None:
+def say_problems(error: ExpectationError, *, annotate: bool = False) -> None:
     """Every problem of a file, each with the line of the file that it is in."""
     for problem in error.problems:
         say_error(problem)
+    if annotate:
+        from harness.report.github import of_problem
+
+        tell(*(of_problem(problem) for problem in error.problems))
     if error.more:
         say_error(str(error).rsplit("\n", 1)[-1])
 
@@ -187,6 +195,10 @@ def _write(arguments: Namespace, outcomes: list[Outcome]) -> None:
         from harness.report import junit
 
         write_text(arguments.junit, junit.as_text(outcomes))
+    if arguments.markdown is not None:
+        from harness.report import markdown
+
+        write_text(arguments.markdown, markdown.as_text(outcomes))
     if arguments.html is not None:
         from harness.report.html import page
 

@@ -29,10 +29,10 @@ TWIN = "twin       made from these claims; it proves nothing about the author's 
 DRAFT = "draft      measured by replicap itself; nothing here counts as published while it says so"
 
 
-def show(outcomes: Sequence[Outcome], out: TextIO) -> None:
-    """All files: their tables, then one summary line for each."""
+def show(outcomes: Sequence[Outcome], out: TextIO, *, quiet: bool = False) -> None:
+    """All files: their tables, then one summary line for each; ``quiet``: no tables."""
     write, table = _rich(out) if _coloured(out) else _plain(out)
-    for outcome in outcomes:
+    for outcome in () if quiet else outcomes:
         for line in header(outcome):
             write(line, "")
         if not outcome.not_run:
@@ -138,7 +138,9 @@ TableWriter = Callable[[Sequence[Row]], None]
 
 
 def _coloured(out: TextIO) -> bool:
-    return out.isatty() and os.environ.get("TERM") != "dumb"
+    # https://no-color.org: any value but an empty one.
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return out.isatty() and not plain
 
 
 def _plain(out: TextIO) -> tuple[Writer, TableWriter]:

@@ -64,6 +64,14 @@ def test_what_an_icmp_error_quotes_is_marked() -> None:
     ]
 
 
+def test_the_ports_of_eight_quoted_octets_can_be_set() -> None:
+    error = ipv4(icmp_error(3, 13, tcp_packet()), src=DST, dst=SRC, protocol=ICMP)
+    made = assigned(record(framed(error)), "tcp.srcport", 7)
+    assert made is not None
+    assert made.data[62:66] == bytes.fromhex("0007 0050")
+    assert checksum(made.data[34:70]) == 0
+
+
 def test_a_port_is_set_and_both_checksums_hold() -> None:
     made = assigned(mended(record(UDP_FRAME)), "udp.dstport", 53)
     assert made is not None

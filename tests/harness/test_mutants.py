@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from decoders.containers import open_captures
+from generators.edits import Drop, Put, applied
+from generators.mutants import MAKERS, edits
 from harness.cli import main
+from harness.commands.laboratory import Laboratory
+from harness.expectation import load
 from harness.inverse import Inverse
 from harness.measures import MEASURES
 from tests.harness.command_cases import (
@@ -50,8 +55,6 @@ def tried(
 
 
 def test_every_measure_declares_what_changes_it() -> None:
-    from generators.mutants import MAKERS
-
     assert [name for name, measure in MEASURES.items() if not measure.inverse] == []
     assert set(MAKERS) == set(Inverse)
 
@@ -208,6 +211,42 @@ def test_kept_mutants_are_captures_that_refute(tmp_path: Path) -> None:
     assert main(["mutants", "-e", str(file), str(given), "--keep", str(kept)]) == 0
     assert len(list(open_captures([str(kept / "packets.pcapng")]).frames())) == 2
     assert main(["verify", "-e", str(file), str(kept / "packets.pcapng")]) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "measure: packets, equals: 3",
+        "measure: {'no': ipv6}",
+        "measure: {every: udp.srcport >= 1000}",
+        "measure: {streams: udp}, equals: 3",
+        "measure: duration, equals: 2",
+    ],
+)
+def test_a_mutant_differs_in_the_packets_that_its_edit_declares(tmp_path: Path, body: str) -> None:
+    file = expectations(tmp_path, claims(body), head=HEAD)
+    given = capture(tmp_path)
+    laboratory = Laboratory(
+        load(file), open_captures([str(given)]), "capture", "reference", tmp_path
+    )
+    [claim] = laboratory.expectation.claims
+    for edit in edits(claim, laboratory):
+        path = tmp_path / "mutant.pcapng"
+        laboratory.write(edit, path)
+        written = [
+            (frame.time_ns, frame.data, frame.wire_length)
+            for frame in open_captures([str(path)]).frames()
+        ]
+        expected = [
+            (one.time_ns, one.data, one.wire_length) for one in applied(laboratory.records, edit)
+        ]
+        assert written == expected
+        before = [(one.time_ns, one.data, one.wire_length) for one in laboratory.records]
+        removed = sum((Counter(before) - Counter(written)).values())
+        added = sum((Counter(written) - Counter(before)).values())
+        dropped = sum(not isinstance(change, Put) for change in edit.changes)
+        put = sum(not isinstance(change, Drop) for change in edit.changes)
+        assert (removed, added) == (dropped, put), edit.words
 
 
 def test_the_same_every_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
