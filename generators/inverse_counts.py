@@ -12,7 +12,7 @@ from generators.rewriting import assigned, grown, value_of, value_text
 from generators.subject import Key, Made, Subject
 from harness.measures import Measure, Rate
 
-MOST_ADDED = 1_000_000
+MOST_ADDED = 200_000
 """Packets that an edit adds at most."""
 FRESH_PORTS = (61_717, 61_999, 7717, 52_001)
 """Values for a field that should be new; the first that no packet of the view has is taken."""
@@ -148,10 +148,9 @@ def _settable(name: str) -> tuple[str, ...]:
 def renewed(subject: Subject, record: Record, name: str) -> Record | None:
     """A packet with a value that no packet of the stage has; None when it cannot have one."""
     for field in _settable(name):
+        taken = _taken(subject, field)
         for number in _new_values(record, field):
-            made = (
-                assigned(record, field, number, 0) if number not in _taken(subject, field) else None
-            )
+            made = assigned(record, field, number, 0) if number not in taken else None
             if made is not None and made != record:
                 return made
     return None

@@ -33,22 +33,31 @@ class Groups:
     """Group -> what is counted -> positions of its packets."""
 
     @cached_property
-    def sizes(self) -> dict[Key, int]:
-        return {key: len(units) for key, units in self.members.items()}
+    def texts(self) -> dict[Key, str]:
+        """The key text of each group, in its order."""
+        texts = {key: self.measure.text(key) for key in self.members}
+        return dict(sorted(texts.items(), key=lambda item: item[1]))
 
-    def refuted(self, sizes: Mapping[Key, int]) -> bool:
-        """Whether the claim would be refuted if the groups had these sizes."""
+    @cached_property
+    def sizes(self) -> dict[Key, int]:
+        """How much of what is counted each group has, in the order of their texts."""
+        return {key: len(self.members[key]) for key in self.texts}
+
+    def refuted(self, changed: Mapping[Key, int]) -> bool:
+        """Whether the claim would be refuted if some groups had these sizes."""
         comparison = self.subject.claim.comparison
+        sizes = {**self.sizes, **changed}
         there = {
-            self.measure.text(key) if key else "a new one": size
-            for key, size in sizes.items()
-            if size > 0
+            self.texts.get(key) or self._text(key): size for key, size in sizes.items() if size > 0
         }
         try:
-            measured = self.measure.of_groups(dict(sorted(there.items())))
+            measured = self.measure.of_groups(there)
             return comparison is not None and not comparison.judge(measured).holds
         except MeasureError:
             return False
+
+    def _text(self, key: Key) -> str:
+        return self.measure.text(key) if key else "a new one"
 
     def fewer(self, key: Key, units: int) -> tuple[Change, ...]:
         """So many units of a group taken away, those of the fewest packets."""
@@ -143,7 +152,7 @@ def _begun(groups: Groups) -> Iterator[Edit]:
     for key in [key for key in map(measure.values, keys) if key not in groups.members][:GROUPS]:
         at = subject.positions[-1]
         made = readdressed(subject.records[at], measure.by, key)
-        if made is not None and groups.refuted({**groups.sizes, key: 1}):
+        if made is not None and groups.refuted({key: 1}):
             name = f"{', '.join(measure.by)} {measure.text(key)}"
             yield Edit(f"one packet of {name} added behind frame {at + 1}", (Put(at + 1, made),))
 
@@ -178,8 +187,7 @@ def _changed_by(groups: Groups, key: Key) -> list[tuple[int, Edit]]:
 
 
 def _refuted_by(groups: Groups, key: Key, sign: int, units: int) -> bool:
-    sizes = groups.sizes
-    return groups.refuted({**sizes, key: sizes[key] + sign * units})
+    return groups.refuted({key: groups.sizes[key] + sign * units})
 
 
 def _words(name: str, changes: Sequence[Change]) -> str:
@@ -212,9 +220,8 @@ def share(subject: Subject) -> Iterator[Edit]:
     if groups is None:
         return
     low, high = _range(groups.measure)
-    sizes = groups.sizes
     offers: list[Edit] = []
-    if groups.refuted({**sizes, (): 1}):
+    if groups.refuted({(): 1}):
         offers += [one.added() for one in islice(fresh(subject, groups.measure.by), 2)]
     for words, target in (
         ("made larger", high + 1 if high is not None else None),
@@ -243,9 +250,7 @@ def _resized(
     chosen = [key for key in sizes if (key in inside) != (words == "made as large")]
     chosen = [key for key in chosen if sizes[key] != target]
     chosen.sort(key=lambda key: abs(sizes[key] - target))
-    number = _smallest(
-        lambda k: groups.refuted({**sizes, **dict.fromkeys(chosen[:k], target)}), len(chosen)
-    )
+    number = _smallest(lambda k: groups.refuted(dict.fromkeys(chosen[:k], target)), len(chosen))
     if number is None:
         return None
     changes: list[Change] = []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from generators.edits import Drop, Edit, Put, Replace, dropping, frames_text
+from generators.edits import Edit, Put, Replace, dropping, frames_text
 from generators.inverse_counts import fresh, packets_of_values
 from generators.inverse_groups import readdressed
+from generators.rewriting import value_text
 from generators.subject import Condition, Key, Made, Subject, granted
 from generators.wishes import all_of
 from harness.measures import Contains, EveryGroup, NeverAfter
@@ -236,11 +237,14 @@ def _behind(
             moved = readdressed(one.record, measure.by, key)
             if moved is not None:
                 moved = moved._replace(time_ns=end)
-                words = f"one packet added behind all frames: frame {one.at + 1}, {one.words}"
-                yield Edit(
-                    f"{words} ({', '.join(measure.by)} of an earlier one)",
-                    (Put(len(records), moved),),
+                who = ", ".join(
+                    f"{name} {value_text(name, value)}"
+                    for name, value in zip(measure.by, key, strict=True)
+                    if not isinstance(value, str)
                 )
+                words = ", ".join(filter(None, (f"frame {one.at + 1}", one.words, who)))
+                text = f"one packet added behind all frames: {words}"
+                yield Edit(text, (Put(len(records), moved),))
 
 
-__all__ = ["Drop", "absent", "afterwards", "like", "one_group", "unlike"]
+__all__ = ["absent", "afterwards", "like", "one_group", "unlike"]

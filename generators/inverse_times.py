@@ -12,7 +12,7 @@ from generators.subject import Key, Subject
 from harness.measures import MeasureError, Rate, Spread
 
 NS = 1_000_000_000
-MOST_ADDED = 1_000_000
+MOST_ADDED = 200_000
 """Packets that an edit adds at most."""
 MOST_LATER = 20 * 365 * 86_400 * NS
 """Nanoseconds by which a packet is moved at most."""

@@ -81,8 +81,9 @@ class Laboratory:
         """Positions of a stage's packets that match a filter and fulfil the conditions."""
         key = (stage, where, *conditions)
         if key not in self._views:
-            found = self._stage(stage)
             wanted = [*(((where, True),) if where is not None else ()), *conditions]
+            self._need(name for text, _ in wanted for name in self.parsed(text).fields)
+            found = self._stage(stage)
             frame = found.packets.with_row_index("at_")
             kept = _filtered(frame, [self._tested(frame, text, want) for text, want in wanted])
             self._views[key] = [found.positions[at] for at in kept["at_"].to_list()]
@@ -102,7 +103,7 @@ class Laboratory:
     ) -> list[tuple[int, Key]]:
         import narwhals as nw
 
-        self._need(names)
+        self._need([*names, *(self.parsed(where).fields if where is not None else ())])
         found = self._stage(stage)
         packets = found.packets
         if where is not None:
@@ -159,8 +160,9 @@ class Laboratory:
 
     def _need(self, names: Iterable[str]) -> None:
         """Decode anew when a field is asked for that was not decoded."""
-        if not self._fields.issuperset(names):
-            self._fields.update(names)
+        wanted = set(names)
+        if not self._fields.issuperset(wanted):
+            self._fields.update(wanted)
             self._stages.clear()
 
     def _stage(self, name: str) -> _Stage:

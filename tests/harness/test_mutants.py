@@ -198,6 +198,18 @@ def test_what_is_not_verified_as_it_is_is_not_tried(tmp_path: Path) -> None:
     assert found["claims"][1]["reason"].startswith("refuted as it is")
 
 
+def test_fields_that_no_claim_reads_are_decoded_when_an_edit_needs_them(tmp_path: Path) -> None:
+    before = """\
+stages:
+  - {id: all}
+  - {id: rest, from: all, filter: "!(udp.stream == 1)"}
+"""
+    status, found = tried(
+        tmp_path, "where: frame, measure: {difference: [all, rest]}, equals: 1", before=before
+    )
+    assert (status, found["c1"]["outcome"]) == (0, "killed")
+
+
 def test_nothing_to_try_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = expectations(tmp_path, WRONG)
     assert main(["mutants", "-e", str(file), str(capture(tmp_path))]) == 2
@@ -331,8 +343,9 @@ claims:
 
 
 def test_without_a_capture_the_twin_is_used_and_said_to_be_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = tmp_path / "plain.yaml"
     file.write_text(PLAIN, "utf-8")
     assert main(["mutants", "-e", str(file)]) == 0
