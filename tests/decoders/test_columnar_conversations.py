@@ -5,7 +5,10 @@ Numbers, ports and addresses are few, so that segments meet, wrap around and col
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -291,6 +294,16 @@ def test_a_header_finds_room_wherever_it_is() -> None:
     """ROOM covers what one header may need: an expert item for every mark, and two more."""
     needed = MARK_FIELDS.index("tcp.analysis") + 2
     assert needed < flows.ROOM
+
+
+def test_without_the_compiler() -> None:
+    """The same kernels as plain Python, where NumPy warns of every number that overflows."""
+    tests = f"{__file__}::test_collisions"
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert "10 passed" in ran.stdout
 
 
 def test_no_headers() -> None:

@@ -86,8 +86,11 @@ BITS = hashing.KEY
 ENTRY = hashing.KEY + 1
 """Places of an entry: the key, and four bits for each of both directions."""
 
-ENTRIES, SEED, NEEDED, PAIR_AT = range(4)
-SEEN_STATES = 4
+ENTRIES, SEED, NEEDED, PAIR_AT, TOUCHED = range(5)
+SEEN_STATES = 5
+
+AHEAD = 64
+"""Rows whose places in memory are looked up before they are needed."""
 
 _TCP, _UDP, _PAIR, _PINGED, _PINGED_ALL = range(1, 6)
 """What a key tells: flows of TCP and UDP, packets of any kind, pings, pings to a group."""
@@ -108,30 +111,63 @@ class Seen(NamedTuple):
     index: I64
     entries: I64
     state: I64
-    """Entries so far; seed of the hash; entries that lacked; pairs of the batch used."""
+    """Entries so far; seed of the hash; entries that lacked; pairs of the batch
+    used; what the look ahead came upon."""
 
 
 @kernel
 def classify(seen: Seen, facts: I64, pairs: I64, classes: U8, scanners: U8, start: int) -> int:
     """Classify rows from ``start`` on; the first row that there is no room for."""
-    state = seen.state
+    index, entries, state = seen
+    room = min(len(entries), len(index) // 2)
+    hashes = np.empty((2, AHEAD), np.int64)
     for row in range(start, len(facts)):
+        nth = (row - start) % AHEAD
+        if nth == 0:
+            _look_ahead(index, entries, state, facts, row, hashes)
         first = state[PAIR_AT]
         last = first
         while last < len(pairs) and pairs[last, PAIR_ROW] == row:
             last += 1
         needed = state[ENTRIES] + _OF_FRAME + last - first
-        if needed > len(seen.entries) or 2 * needed > len(seen.index):
+        if needed > room:
             state[NEEDED] = needed
             return row
-        classes[row] = _class(seen, facts, row)
+        classes[row] = _class(index, entries, state, facts, row, hashes[0, nth])
         scanners[row] = _scanners(facts, row)
         if facts[row, FACT_HAS] & HAS_PAIR:
-            _mark(seen, _own_key(facts, row, _PAIR, False), _SENT)
+            pair = _own_key(facts, row, _PAIR, False)
+            _mark(index, entries, pair, hashes[1, nth], state, _SENT)
         for at in range(first, last):
-            _mark(seen, _key_of_pair(pairs, at), _SENT)
+            _mark_key(index, entries, state, _key_of_pair(pairs, at), _SENT)
         state[PAIR_AT] = last
     return len(facts)
+
+
+@kernel
+def _look_ahead(index: I64, entries: I64, state: I64, facts: I64, start: int, hashes: I64) -> None:
+    """Hash the next rows' flows and pairs, and read what stands at their places."""
+    last = min(start + AHEAD, len(facts))
+    mask, touched = len(index) - 1, 0
+    for row in range(start, last):
+        flow = _TCP if facts[row, FACT_KIND] == KIND_TCP else _UDP
+        hashes[0, row - start] = _hash(state, _own_key(facts, row, flow, True))
+        hashes[1, row - start] = _hash(state, _own_key(facts, row, _PAIR, False))
+    for what in range(2):
+        for nth in range(last - start):
+            touched ^= index[hashes[what, nth] & mask]
+    for what in range(2):
+        for nth in range(last - start):
+            entry = hashing.first_entry(index, hashes[what, nth])
+            if entry >= 0:
+                touched ^= entries[entry, 0] ^ entries[entry, BITS]
+    state[TOUCHED] = touched
+
+
+@inlined
+def _hash(state: I64, key: Key) -> int:
+    ordered = _turned(key) if _side(key) else key
+    return hashing.hash_of(state[SEED], ordered[0], ordered[1], ordered[2], ordered[3], ordered[4])
 
 
 @inlined
@@ -196,18 +232,20 @@ def _side(key: Key) -> int:
     return 4 if key[4] >> 16 & 0xFFFF > key[4] & 0xFFFF else 0
 
 
+@inlined
+def _bits_of(index: I64, entries: I64, state: I64, key: Key) -> int:
+    return _bits(index, entries, key, _hash(state, key))
+
+
 @kernel
-def _bits(seen: Seen, key: Key) -> int:
+def _bits(index: I64, entries: I64, key: Key, hashed: int) -> int:
     """Bits of a direction, and, four bits higher, of the other one."""
     side = _side(key)
     ordered = _turned(key) if side else key
-    hashed = hashing.hash_of(
-        seen.state[SEED], ordered[0], ordered[1], ordered[2], ordered[3], ordered[4]
-    )
-    entry = hashing.find(seen.index, seen.entries, ordered, hashed)
+    entry = hashing.find(index, entries, ordered, hashed)
     if entry < 0:
         return 0
-    return _as_seen(seen.entries[entry, BITS], key, side)
+    return _as_seen(entries[entry, BITS], key, side)
 
 
 @inlined
@@ -220,43 +258,45 @@ def _as_seen(bits: int, key: Key, side: int) -> int:
     return bits
 
 
+@inlined
+def _mark_key(index: I64, entries: I64, state: I64, key: Key, bits: int) -> int:
+    return _mark(index, entries, key, _hash(state, key), state, bits)
+
+
 @kernel
-def _mark(seen: Seen, key: Key, bits: int) -> int:
+def _mark(index: I64, entries: I64, key: Key, hashed: int, state: I64, bits: int) -> int:
     """Set bits of a direction; what :func:`_bits` would have said before."""
     side = _side(key)
     ordered = _turned(key) if side else key
-    hashed = hashing.hash_of(
-        seen.state[SEED], ordered[0], ordered[1], ordered[2], ordered[3], ordered[4]
-    )
-    entry = hashing.find(seen.index, seen.entries, ordered, hashed)
+    entry = hashing.find(index, entries, ordered, hashed)
     if entry < 0:
         place = -1 - entry
-        entry = seen.state[ENTRIES]
-        seen.state[ENTRIES] = entry + 1
-        hashing.insert(seen.index, seen.entries, ordered, hashed, place, entry)
-        seen.entries[entry, BITS] = bits << side
+        entry = state[ENTRIES]
+        state[ENTRIES] = entry + 1
+        hashing.insert(index, entries, ordered, hashed, place, entry)
+        entries[entry, BITS] = bits << side
         return 0
-    before = seen.entries[entry, BITS]
-    seen.entries[entry, BITS] = before | (bits << side)
+    before = entries[entry, BITS]
+    entries[entry, BITS] = before | (bits << side)
     return _as_seen(before, key, side)
 
 
 @kernel
-def _class(seen: Seen, facts: I64, row: int) -> int:
+def _class(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     kind = facts[row, FACT_KIND]
     if kind == KIND_TCP:
-        return _segment(seen, facts, row)
+        return _segment(index, entries, state, facts, row, hashed)
     if kind == KIND_UDP:
-        return _datagram(seen, facts, row)
+        return _datagram(index, entries, state, facts, row, hashed)
     if kind == KIND_ICMP:
-        return _icmp(seen, facts, row)
+        return _icmp(index, entries, state, facts, row)
     if kind == KIND_ICMPV6:
-        return _icmpv6(seen, facts, row)
+        return _icmpv6(index, entries, state, facts, row)
     return LINK_CONTROL if kind == KIND_CONTROL else OTHER
 
 
 @kernel
-def _segment(seen: Seen, facts: I64, row: int) -> int:
+def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     """SYN: probe. SYN,ACK and RST: replies to what the other side sent, else backscatter."""
     known = HAS_PAIR | HAS_PORTS | HAS_FLAGS
     if facts[row, FACT_HAS] & known != known:
@@ -270,7 +310,7 @@ def _segment(seen: Seen, facts: I64, row: int) -> int:
         sent |= _SENT_SYN | _SENT_OF_ITSELF
     elif not flags & (RST | SYN):
         sent |= _SENT_OF_ITSELF
-    before = _mark(seen, _own_key(facts, row, _TCP, True), sent)
+    before = _mark(index, entries, _own_key(facts, row, _TCP, True), hashed, state, sent)
     back = before >> 4
     if probe:
         return SYN_PROBE
@@ -284,7 +324,7 @@ def _segment(seen: Seen, facts: I64, row: int) -> int:
 
 
 @kernel
-def _datagram(seen: Seen, facts: I64, row: int) -> int:
+def _datagram(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     """The direction that began a conversation probes, the other one replies."""
     has = facts[row, FACT_HAS]
     if has & HAS_ADDRESS_CONTROL:
@@ -292,43 +332,43 @@ def _datagram(seen: Seen, facts: I64, row: int) -> int:
     if not has & HAS_PAIR or not has & HAS_PORTS:
         return OTHER
     key = _own_key(facts, row, _UDP, True)
-    before = _bits(seen, key)
+    before = _bits(index, entries, key, hashed)
     if before & _PROBED:
         return UDP_PROBE
     if before & _REPLIED:
         return REPLY
     replies = before >> 4 != 0
-    _mark(seen, key, _REPLIED if replies else _PROBED)
+    _mark(index, entries, key, hashed, state, _REPLIED if replies else _PROBED)
     return REPLY if replies else UDP_PROBE
 
 
 @kernel
-def _icmp(seen: Seen, facts: I64, row: int) -> int:
+def _icmp(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
     kind = facts[row, FACT_TYPE]
     if kind == ECHO_REQUEST:
-        return _ping(seen, facts, row)
+        return _ping(index, entries, state, facts, row)
     if kind == ECHO_REPLY:
-        return _echo_reply(seen, facts, row)
+        return _echo_reply(index, entries, state, facts, row)
     if kind > _LAST_ERROR:
         return OTHER
     if _ERROR_BITS >> kind & 1:
-        return _error(seen, facts, row)
+        return _error(index, entries, state, facts, row)
     return LINK_CONTROL if _ROUTER_BITS >> kind & 1 else OTHER
 
 
 @kernel
-def _icmpv6(seen: Seen, facts: I64, row: int) -> int:
+def _icmpv6(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
     kind = facts[row, FACT_TYPE]
     if kind == ECHO_REQUEST_6:
-        return _ping(seen, facts, row)
+        return _ping(index, entries, state, facts, row)
     if kind == ECHO_REPLY_6:
-        return _echo_reply(seen, facts, row)
+        return _echo_reply(index, entries, state, facts, row)
     if kind <= LAST_ERROR_6:
-        return _error(seen, facts, row)
+        return _error(index, entries, state, facts, row)
     return LINK_CONTROL if _NEIGHBOUR_FIRST <= kind <= _NEIGHBOUR_LAST else OTHER
 
 
@@ -348,30 +388,30 @@ def _everybody(version: int, high: int, low: int) -> Key:
 
 
 @kernel
-def _ping(seen: Seen, facts: I64, row: int) -> int:
+def _ping(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if facts[row, FACT_HAS] & HAS_PAIR:
         if _is_group(facts, row):
             version = facts[row, FACT_VERSION]
             source = _everybody(version, facts[row, FACT_SRC_HI], facts[row, FACT_SRC_LO])
-            _mark(seen, source, _SENT)
+            _mark_key(index, entries, state, source, _SENT)
         else:
-            _mark(seen, _own_key(facts, row, _PINGED, False), _SENT)
+            _mark_key(index, entries, state, _own_key(facts, row, _PINGED, False), _SENT)
     return PING
 
 
 @kernel
-def _echo_reply(seen: Seen, facts: I64, row: int) -> int:
+def _echo_reply(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_PAIR:
         return BACKSCATTER
-    if _bits(seen, _own_key(facts, row, _PINGED, False)) >> 4:
+    if _bits_of(index, entries, state, _own_key(facts, row, _PINGED, False)) >> 4:
         return REPLY
     version = facts[row, FACT_VERSION]
     asker = _everybody(version, facts[row, FACT_DST_HI], facts[row, FACT_DST_LO])
-    return REPLY if _bits(seen, asker) & 15 else BACKSCATTER
+    return REPLY if _bits_of(index, entries, state, asker) & 15 else BACKSCATTER
 
 
 @kernel
-def _error(seen: Seen, facts: I64, row: int) -> int:
+def _error(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     """Was the quoted packet seen? A TCP or UDP header is one of a flow, others are a pair's."""
     if not facts[row, FACT_HAS] & HAS_QUOTED:
         return BACKSCATTER
@@ -384,7 +424,7 @@ def _error(seen: Seen, facts: I64, row: int) -> int:
             what = _TCP
         elif kind == KIND_UDP:
             what = _UDP
-    seen_bits = _bits(seen, _quoted_key(facts, row, what, what != _PAIR))
+    seen_bits = _bits_of(index, entries, state, _quoted_key(facts, row, what, what != _PAIR))
     return REPLY if seen_bits & 15 else BACKSCATTER
 
 
