@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from harness.pictures import Picture
 
 UNDECODED = "replicap_undecoded"
+WITHOUT_GROUPS = frozenset({"packets", "sum", "every", "no", "first", "last", "duration", "rate"})
+"""Measures that remember nothing of the packets that went by."""
 ON_THE_READABLE_PART = "(on the readable part)"
 
 
@@ -374,25 +376,41 @@ class _Engine:
         return frame.filter(hidden).select(nw.len())
 
     def run(self, jobs: Sequence[_Job]) -> None:
-        """Run all queries together; when that fails each claim alone, to find the failing one."""
-        import narwhals as nw
+        """Run the queries of all claims."""
+        ready = [job for job in jobs if not job.ended]
+        for together in self.batches(ready):
+            start = perf_counter()
+            self.run_together(together)
+            for job in together:
+                job.seconds += (perf_counter() - start) / len(together)
+
+    def batches(self, jobs: Sequence[_Job]) -> list[list[_Job]]:
+        """Claims whose queries run together: all of them when the packets are in memory.
+
+        Of larger tables those that remember groups run one by one: with millions of streams the
+        groups of one take much memory, those of all more than there is.
+        """
+        if self.engine != "streaming":
+            return [list(jobs)] if jobs else []
+        light = [job for job in jobs if job.measure.name in WITHOUT_GROUPS]
+        heavy = [[job] for job in jobs if job.measure.name not in WITHOUT_GROUPS]
+        return [light, *heavy] if light else heavy
+
+    def run_together(self, jobs: Sequence[_Job]) -> None:
+        """Run queries together; when that fails each claim alone, to find the failing one."""
         import polars as pl
         from polars.exceptions import PolarsError
 
-        ready = [job for job in jobs if not job.ended]
-        start = perf_counter()
         try:
-            queries = [nw.to_native(query) for job in ready for query in job.queries]
+            queries = [query for job in jobs for query in _native(job.queries)]
             found = iter(pl.collect_all(queries, engine=self.engine))
-            for job in ready:
+            for job in jobs:
                 job.rows = [next(found).rows() for _ in job.queries]
         except PolarsError:
-            for job in ready:
+            for job in jobs:
                 with _Errors(job):
                     frames = pl.collect_all(_native(job.queries), engine=self.engine)
                     job.rows = [frame.rows() for frame in frames]
-        for job in ready:
-            job.seconds += (perf_counter() - start) / len(ready)
 
     def judge(self, job: _Job) -> Verdict:
         """The verdict on a claim whose queries have run; without evidence."""
@@ -460,26 +478,28 @@ class _Engine:
 
     def add_evidence(self, jobs: Sequence[_Job], judged: dict[str, Verdict]) -> None:
         """Frames and rows that refute claims, where the comparison has not named them."""
-        import narwhals as nw
         import polars as pl
         from polars.exceptions import PolarsError
 
         wanted = [
-            (job.claim.id, job.plan.evidence)
+            job
             for job in jobs
             if job.plan is not None and job.plan.evidence is not None
             if judged[job.claim.id].status is Status.REFUTED
             if not judged[job.claim.id].differing
             if job.claim.where is not None or job.measure.name != "packets"
         ]
-        try:
-            queries = [nw.to_native(evidence.query) for _, evidence in wanted]
-            found = pl.collect_all(queries, engine=self.engine)
-        except PolarsError:
-            return  # the verdicts stand without it
-        for (name, evidence), frame in zip(wanted, found, strict=True):
-            lines = tuple(evidence.lines(frame.rows())[:EXAMPLES])
-            judged[name] = replace(judged[name], differing=lines)
+        for together in self.batches(wanted):
+            proofs = [job.plan.evidence for job in together if job.plan and job.plan.evidence]
+            try:
+                queries = _native([proof.query for proof in proofs])
+                found = pl.collect_all(queries, engine=self.engine)
+            except PolarsError:
+                continue  # the verdicts stand without it
+            for job, proof, frame in zip(together, proofs, found, strict=True):
+                name = job.claim.id
+                lines = tuple(proof.lines(frame.rows())[:EXAMPLES])
+                judged[name] = replace(judged[name], differing=lines)
 
     def concerned(
         self, refuted: Sequence[tuple[_Job, Verdict]], most: int
