@@ -489,7 +489,9 @@ def _payloads(draw: st.DrawFn, layer: str, versions: Sequence[int]) -> list[Payl
 
 @st.composite
 def _groups(draw: st.DrawFn, choices: Sequence[tuple[int, str]], cut: bool) -> Group:
-    linktype, layer = draw(st.sampled_from(choices))
+    ethernet = [choice for choice in choices if choice[0] == 1]
+    half = ethernet and draw(st.booleans()) is False
+    linktype, layer = draw(st.sampled_from(ethernet if half else choices))
     versions = {228: (4,), 229: (6,)}.get(linktype, (4, 6))
     payloads = draw(_payloads(layer, versions))
     wrap = draw(wraps(linktype, layer))

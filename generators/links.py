@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from generators.parts import opaque
 from generators.truth import SMALLEST_FRAME, Enter, Event, Need, Part, Put, Tail
 
 IPV4, ARP, VLAN, IPV6, OLD_TAG, SERVICE = 0x0800, 0x0806, 0x8100, 0x86DD, 0x9100, 0x88A8
@@ -77,6 +78,9 @@ def ethernet(
     if trailer and size + padding < SMALLEST_FRAME:
         raise ValueError("a trailer needs a frame of at least 60 octets: pad it")
     behind = bytes(padding) + trailer
+    if payload.part is None and behind:
+        # Nobody says that there is nothing: the padding is data.
+        payload, behind = payload._replace(part=opaque(behind)), b""
     if snap:
         return _snap(dst, src, payload)
     kind, inner, tail_at = payload.kind, payload.part, payload.ends and len(behind)

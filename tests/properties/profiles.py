@@ -17,7 +17,7 @@ DATABASE = Path(".hypothesis/replicap")
 """The directory that a CI caches between runs of ``pr`` and ``nightly``."""
 
 PROFILES = ("ci", "pr", "nightly")
-CI_EXAMPLES, PR_EXAMPLES = 60, 400
+CI_EXAMPLES, PR_EXAMPLES = 150, 600
 NIGHTLY_EXAMPLES = 1_000_000
 """Never reached: the session's minutes end a nightly run."""
 

@@ -1,0 +1,95 @@
+"""The properties by name: a strategy for what is drawn, and the check that must hold of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generators.captures import CaptureFile, captures
+from generators.damage import Damaged, damaged, lying_frames
+from generators.frames import Group, frames
+from tests.properties import checks, expectations, filters
+from tests.properties.streams import steps
+
+
+class Property(NamedTuple):
+    """Something that holds for everything a strategy draws."""
+
+    says: str
+    drawn: st.SearchStrategy[Any]
+    check: Callable[[Any], None]
+
+    def test(self, profile: settings) -> Callable[[], None]:
+        """A function that runs it under Hypothesis; its ``fuzz_one_input`` takes octets."""
+
+        def run(drawn: Any) -> None:
+            self.check(drawn)
+
+        run.__qualname__ = run.__name__ = self.check.__name__
+        return profile(given(self.drawn)(run))
+
+
+@st.composite
+def _damaged_captures(draw: st.DrawFn) -> tuple[CaptureFile, Damaged]:
+    file = draw(captures(max_groups=3))
+    return file, draw(damaged(st.just(file.plain)))
+
+
+@st.composite
+def _lying(draw: st.DrawFn) -> tuple[Group, bytes]:
+    group = draw(frames())
+    return group, draw(lying_frames(st.just(group[0].data)))
+
+
+PROPERTIES: Mapping[str, Property] = {
+    "frame-round-trip": Property(
+        "a frame decodes to its truth, in every field",
+        st.lists(frames(), min_size=1, max_size=16),
+        checks.round_trip,
+    ),
+    "capture-round-trip": Property(
+        "a file gives its records with time and interface; packets = classes = rows",
+        captures(),
+        checks.capture,
+    ),
+    "streams": Property(
+        "streams are those of the readable model of Wireshark's rules",
+        st.lists(st.lists(steps(), max_size=9), max_size=6).map(
+            lambda runs: [step for run in runs for step in run]
+        ),
+        checks.streams,
+    ),
+    "damage": Property(
+        "damage ends in no exception and no hang, and changes nothing before it",
+        _damaged_captures(),
+        lambda drawn: checks.damage(*drawn),
+    ),
+    "lying-lengths": Property(
+        "a frame whose lengths lie is decoded at once",
+        _lying(),
+        lambda drawn: checks.wild(*drawn),
+    ),
+    "filters": Property(
+        "a compiled filter is the interpreted one; !!f is f; De Morgan",
+        filters.cases(),
+        lambda drawn: filters.agree(*drawn),
+    ),
+    "measures": Property(
+        "measures do not depend on the size of chunks, nor on the order of frames",
+        captures(max_groups=4),
+        checks.measures,
+    ),
+    "expectation-text": Property(
+        "any text is an expectation file or has problems, never a traceback",
+        expectations.texts(),
+        expectations.readable,
+    ),
+    "expectation-models": Property(
+        "a valid expectation file survives dump and load",
+        expectations.models(),
+        expectations.survives,
+    ),
+}
