@@ -99,3 +99,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "--strict")
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Look for failures of the properties: -- --minutes N [--only NAME] [--replay FILE]."""
+    install(session, "test")
+    session.run("python", "-m", "tests.properties.session", *session.posargs)

@@ -350,11 +350,18 @@ def _fragment(
 # Links ----------------------------------------------------------------------------------------
 
 
+_NOBODYS = 0x4001
+"""A PPP protocol number whose packets are data, when there is any (Cray Communications)."""
+
+
 @st.composite
-def control_packets(draw: st.DrawFn) -> tuple[int, Part]:
-    """PPP control: LCP with Protocol-Rejects, IPCP and their kin, PAP, CHAP."""
-    protocol = draw(st.sampled_from((*links.CONTROL, links.PAP, links.CHAP)))
-    body = draw(st.binary(max_size=12))
+def control_packets(draw: st.DrawFn) -> tuple[int, Part | None]:
+    """LCP with Protocol-Rejects, IPCP and their kin, PAP, CHAP, and a number that nobody claims."""
+    known = (*links.CONTROL, links.PAP, links.CHAP)
+    protocol = draw(st.one_of(st.just(_NOBODYS), st.sampled_from(known)))
+    body = draw(st.one_of(st.just(b""), st.binary(max_size=12)))
+    if protocol == _NOBODYS:
+        return protocol, parts.opaque(body)
     if protocol not in links.CONTROL:
         return links.authentication(protocol, draw(st.integers(1, 4)), body)
     code = draw(st.integers(1, 12))

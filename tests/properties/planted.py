@@ -58,7 +58,7 @@ class Bug(NamedTuple):
 BUGS = {
     "pppoe-length-ignored": Bug(
         "PPPoE length ignored, so that padding becomes data",
-        "frame-round-trip", ppp, "session", "rest.trim(length)", "pass",
+        "pppoe-round-trip", ppp, "session", "rest.trim(length)", "pass",
     ),
     "ppp-protocol-of-one-octet": Bug(
         "1-octet PPP protocol not handled",
@@ -66,7 +66,7 @@ BUGS = {
     ),
     "pppoe-read-over": Bug(
         "over-read at the end of a PPPoE frame",
-        "frame-round-trip", ppp, "session", "rest.trim(length)", "rest.trim(length + 1)",
+        "pppoe-round-trip", ppp, "session", "rest.trim(length)", "rest.trim(length + 1)",
     ),
     "old-tag": Bug(
         "0x9100 not a tag",
@@ -115,9 +115,9 @@ BUGS = {
         "frame-round-trip", transport, "_udp_header", 'row.put("udp.dstport", dstport)',
         'row.put("udp.dstport", srcport)',
     ),
-    "atomic-fragment": Bug(
-        "an atomic IPv6 fragment waits for more",
-        "frame-round-trip", ipv6, "_fragment", "offset == 0 and not more", "False",
+    "authentication-header-length": Bug(
+        "an authentication header measured as other IPv6 extension headers are",
+        "ipv6-round-trip", ipv6, "_extension", "(units + 2) * 4", "(units + 1) * 8",
     ),
     "syn-ack-opens-a-stream": Bug(
         "a SYN,ACK with another sequence number opens a stream",

@@ -50,6 +50,16 @@ PROPERTIES: Mapping[str, Property] = {
         st.lists(frames(), min_size=1, max_size=16),
         checks.round_trip,
     ),
+    "pppoe-round-trip": Property(
+        "link control over Ethernet and PPPoE, with padding, decodes to its truth",
+        st.lists(frames(linktypes=(1,), layers=("control",)), min_size=1, max_size=16),
+        checks.round_trip,
+    ),
+    "ipv6-round-trip": Property(
+        "IPv6 with extension headers and fragments decodes to its truth",
+        st.lists(frames(linktypes=(229,)), min_size=1, max_size=16),
+        checks.round_trip,
+    ),
     "capture-round-trip": Property(
         "a file gives its records with time and interface; packets = classes = rows",
         captures(),

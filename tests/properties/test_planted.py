@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
@@ -19,23 +20,24 @@ class Found(Exception):
     """The property does not hold: the bug is found."""
 
 
-def examples_until_found(checked: Property) -> int | None:
-    """Examples of the CI profile until the property fails; None when it never does."""
-    drawn = 0
+def examples_until_found(checked: Property) -> tuple[int, Any] | None:
+    """Examples of the CI profile until the property fails, and the last one, or None."""
+    drawn, found = 0, None
 
     def counted(value: object) -> None:
-        nonlocal drawn
+        nonlocal drawn, found
         drawn += 1
         try:
             checked.check(value)
         except Exception as error:
+            found = value
             raise Found from error
 
     only = settings(profile("ci"), phases=[Phase.generate], report_multiple_bugs=False)
     try:
         checked._replace(check=counted).test(only)()
     except Found:
-        return drawn
+        return drawn, found
     return None
 
 
@@ -45,9 +47,12 @@ def test_a_planted_bug_is_found(
 ) -> None:
     bug = BUGS[name]
     bug.plant(monkeypatch)
-    needed = examples_until_found(PROPERTIES[bug.property])
-    assert needed is not None, f"{bug.says}: not found in {CI_EXAMPLES} examples"
+    found = examples_until_found(PROPERTIES[bug.property])
+    assert found is not None, f"{bug.says}: not found in {CI_EXAMPLES} examples"
+    needed, value = found
     assert needed <= CI_EXAMPLES
+    monkeypatch.undo()
+    PROPERTIES[bug.property].check(value)  # it was the bug that was found
     record_property("examples", needed)
     NEEDED[name] = needed
 
