@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 WORK_LIMIT = 60.0
 """Deterministic work (not seconds) after which the search for the cheapest solution is given up."""
-TIE_BREAK = 64
+TIE_BREAK = 4096
 """Costs are multiplied by this, and a number below it is added, so that ties are rare."""
+COUNTED = ("packets ", "sources ", "sizes ", "ports ")
+"""With what the names of the variables begin that make a capture."""
 LARGE = 100_000
 """Numbers of this size are not given to the linear program."""
 VIOLATED = 0.01
@@ -122,7 +124,10 @@ class _Solver:
 
 
 def _costs(program: Program) -> Iterable[tuple[str, int]]:
-    for name, cost in program.costs.items():
+    for name in program.bounds:
+        cost = program.costs.get(name, 0)
+        if not cost and not name.startswith(COUNTED):
+            continue
         tie = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % TIE_BREAK
         yield name, cost * TIE_BREAK + tie
 

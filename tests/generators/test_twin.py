@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ortools.sat.python.cp_model import CpSolver
 
 from decoders.containers import open_captures
+from generators import solver
 from generators.capture_file import twin_of
 from generators.twin import Contradictory, Twin, TwinError, audit, build
 from harness.engine import verify
@@ -142,3 +144,18 @@ def test_unknown_assumptions_and_stages_are_refused(post: Expectation) -> None:
         audit(post, ["nothing"])
     with pytest.raises(TwinError, match="unknown stage 'nothing'"):
         build(post, "nothing")
+
+
+def test_the_cheapest_solution_is_one_however_it_is_searched_for(
+    post: Expectation, twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = solver._parameters
+
+    def other() -> CpSolver:
+        changed = parameters()
+        changed.parameters.random_seed = 77
+        changed.parameters.linearization_level = 2
+        return changed
+
+    monkeypatch.setattr(solver, "_parameters", other)
+    assert build(post).file() == twin.file()
