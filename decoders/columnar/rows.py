@@ -56,7 +56,7 @@ def _segment(row: Row, segment: Segment) -> tuple[int, ...]:
         segment.options_cut,
         ABSENT if segment.window_scale is None else segment.window_scale,
         "tcp.flags" in row.own,
-        segment.payload_at is not None,
+        segment.payload_at is not None and segment.payload_at < len(row.protocols),
     )
 
 

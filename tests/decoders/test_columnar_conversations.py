@@ -222,6 +222,16 @@ def test_a_flow_that_nobody_acknowledges() -> None:
     assert told_by_kernels(rows_of(shown)) == told_by_reference(rows_of(shown))
 
 
+@pytest.mark.parametrize(("place", "taken"), [(3, True), (4, False), (None, False)])
+def test_a_payload_is_taken_back_when_it_is_named(place: int | None, taken: bool) -> None:
+    """Sent again; the row names four protocols, the payload is the one at place 3."""
+    payload = segment(CLIENT, ACK, 5, 1, 10, payload_at=place)
+    shown = [Shown((payload,), nth * SECOND) for nth in range(2)]
+    told = told_by_kernels(rows_of(shown))
+    assert told == told_by_reference(rows_of(shown))
+    assert [back for _, _, back in told] == [False, taken]
+
+
 def test_a_conversation_that_opens_again_gives_its_segments_back() -> None:
     conversations = Conversations(True)
     shown = [Shown((segment(CLIENT, SYN, 10 * nth),), nth) for nth in range(2000)]
