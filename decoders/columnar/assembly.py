@@ -98,6 +98,10 @@ class Assembly:
         slot = self.slots.get(name)
         if slot is None or not len(rows):
             return
+        if side == 0 and not self.valid[slot].any() and (rows[1:] > rows[:-1]).all():
+            self.values[slot, rows] = values
+            self.valid[slot, rows] = 1
+            return
         nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
         nth += self._occurrences(slot, side)[rows]
         first = (nth == 0) & (side == 0)

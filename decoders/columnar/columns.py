@@ -22,6 +22,7 @@ Valid = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 
 _OFFSET_MASK = (1 << 61) - 1
+_ENDS = ("replicap.tcp.", "replicap.udp.")
 FLAG_LETTERS = "RRRACEUAPRSF"
 FLAG_UNSET = "\N{MIDDLE DOT}"
 
@@ -110,6 +111,13 @@ def _binary(values: Values, valid: Valid, pool: Pool) -> polars.Series:
 
 
 def _texts(declared: Field, values: Values, valid: Valid, pool: Pool) -> polars.Series:
+    if declared.name.startswith(_ENDS) and _all_ipv4(values, valid):
+        return _dotted_quads(values, valid)
+    shown = valid != 0
+    if not (values[shown] >= 0).any():
+        return _looked_up(polars.Series(pool.texts, dtype=polars.String), -1 - values, shown)
+    if declared.name == "tcp.flags.str" and not (values[shown] < 0).any():
+        return _looked_up(_all_flags(), values, shown)
     codes = _plain(ColumnType.INT64, values, valid)
     known = codes.drop_nulls().unique()
     texts = [_text(declared, code, pool) for code in known]
@@ -118,12 +126,35 @@ def _texts(declared: Field, values: Values, valid: Valid, pool: Pool) -> polars.
     )
 
 
+def _looked_up(texts: polars.Series, places: Values, shown: NDArray[np.bool_]) -> polars.Series:
+    return texts.gather(_plain(ColumnType.INT64, places, shown.view(np.uint8)))
+
+
+@cache
+def _all_flags() -> polars.Series:
+    return polars.Series([flags_text(flags) for flags in range(1 << len(FLAG_LETTERS))])
+
+
+def _all_ipv4(values: Values, valid: Valid) -> bool:
+    """Whether all values are IPv4 addresses that a kernel found."""
+    return not ((values >> 32 != 0) & (valid != 0)).any()
+
+
+def _dotted_quads(values: Values, valid: Valid) -> polars.Series:
+    views = np.zeros((len(values), 16), np.uint8)
+    behind = np.empty(len(values) * gather.LONGEST_IPV4, np.uint8)
+    used = gather.addresses_to_views(values, valid, views, behind)
+    long = pyarrow.py_buffer(behind[:used].copy())
+    buffers = [_bits(valid), pyarrow.py_buffer(views), long]
+    return _series(pyarrow.Array.from_buffers(pyarrow.string_view(), len(values), buffers))
+
+
 def _text(declared: Field, code: int, pool: Pool) -> str:
     if code < 0:
         return pool.texts[-1 - code]
     if declared.name == "tcp.flags.str":
         return flags_text(code)
-    if declared.name.startswith(("replicap.tcp.", "replicap.udp.")):
+    if declared.name.startswith(_ENDS):
         return _address(code, pool)
     return spelled(code)
 

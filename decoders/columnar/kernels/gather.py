@@ -83,3 +83,51 @@ def scatter_events(
     for event in chosen:
         values[events[event, 0]] = events[event, 2]
         valid[events[event, 0]] = 1
+
+
+LONGEST_IPV4 = 15
+"""Octets of the longest text of an IPv4 address."""
+
+
+@kernel
+def addresses_to_views(
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    views: NDArray[np.uint8],
+    behind: NDArray[np.uint8],
+) -> int:
+    """Arrow's views of IPv4 addresses as dotted quads; octets used of ``behind``.
+
+    ``views`` [row, 16] is zero; ``behind`` has room for LONGEST_IPV4 octets a row.
+    """
+    text = np.empty(LONGEST_IPV4, np.uint8)
+    long = 0
+    for row in range(len(values)):
+        if not valid[row]:
+            continue
+        size = 0
+        for part in range(4):
+            octet = (values[row] >> (24 - 8 * part)) & 255
+            if part:
+                text[size] = 46
+                size += 1
+            if octet >= 100:
+                text[size] = 48 + octet // 100
+                size += 1
+            if octet >= 10:
+                text[size] = 48 + octet // 10 % 10
+                size += 1
+            text[size] = 48 + octet % 10
+            size += 1
+        views[row, 0] = size
+        if size <= INLINE:
+            for nth in range(size):
+                views[row, 4 + nth] = text[nth]
+            continue
+        for nth in range(4):
+            views[row, 4 + nth] = text[nth]
+            views[row, 12 + nth] = (long >> (8 * nth)) & 255
+        for nth in range(size):
+            behind[long + nth] = text[nth]
+        long += size
+    return long
