@@ -2,13 +2,14 @@
 
 Numba keeps a compiled function as long as the function's own file does not change. A kernel also
 depends on other files: the functions that it calls and the registry of fields, whose positions
-are compiled in. So the folder it is kept in is named after all of them.
+are compiled in. So the folder it is kept in is named after all files that its own one imports from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -22,18 +23,37 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 _SETTINGS = vars(config)
 _widened: Callable[[Any], Any] = numba.types.unliteral
 _HERE = Path(__file__).parent
-_DEPENDENCIES = (
-    *(_HERE / name for name in ("classes.py", "jit.py", "numbers.py", "transport.py")),
-    *(_HERE.parent / name for name in ("classify.py", "conversations.py", "fields.py", "names.py")),
-    *(_HERE.parent / name for name in ("ports.py", "tcp_analysis.py", "tcp_flags.py")),
-)
+_ROOM = _HERE.parent
+_IMPORT = re.compile(r"^ *from (decoders[.\w]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
 @cache
-def _folder() -> str:
-    """Where compiled kernels of these sources are kept; empty: where numba puts them."""
+def _imported(path: Path) -> frozenset[Path]:
+    """Files of this package that a file imports from."""
+    found: set[Path] = set()
+    for module, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        place = _ROOM.joinpath(*module.split(".")[1:])
+        candidates = [place.with_suffix(".py")]
+        candidates += [place / f"{name}.py" for name in re.findall(r"\w+", names)]
+        found.update(file for file in candidates if file.is_file())
+    return frozenset(found)
+
+
+def depends_on(path: Path) -> set[Path]:
+    """All files of this package that what is compiled from a file depends on, and itself."""
+    found, waiting = {path}, [path]
+    while waiting:
+        fresh = _imported(waiting.pop()) - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+@cache
+def _folder(source: Path) -> str:
+    """Where what is compiled from a file is kept; empty: where numba puts it."""
     digest = hashlib.sha256()
-    for path in (*sorted((_HERE / "kernels").glob("*.py")), *_DEPENDENCIES):
+    for path in sorted(depends_on(source)):
         digest.update(path.read_bytes())
     name = f"replicap-{digest.hexdigest()[:16]}"
     if _SETTINGS["CACHE_DIR"]:
@@ -49,7 +69,7 @@ def _folder() -> str:
 def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     def compile_it(function: Kernel) -> Kernel:
         before = _SETTINGS["CACHE_DIR"]
-        _SETTINGS["CACHE_DIR"] = _folder() or before
+        _SETTINGS["CACHE_DIR"] = _folder(Path(function.__code__.co_filename)) or before
         try:
             compiled: Kernel = numba.njit(nogil=True, cache=True, **options)(function)
         finally:

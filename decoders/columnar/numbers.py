@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from decoders.fields import FIELDS, stored
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 
@@ -88,51 +90,33 @@ def protocol(name: str) -> int:
 
 
 ARGUMENT_BITS = 32
+_TEXT_BITS = 28
 
-TEXTS: list[str] = []
-"""Templates of texts; each may have one number to fill in."""
+TEXTS: dict[int, str] = {}
+"""Templates of texts by their numbers; each may have one number to fill in."""
 
 
 def text(template: str) -> int:
-    """Code of a text: its argument is added to it."""
-    if template not in TEXTS:
-        TEXTS.append(template)
-    return TEXTS.index(template) << ARGUMENT_BITS
+    """Code of a text: its argument is added to it.
+
+    The code is compiled into kernels that are kept on disk: it follows from the text alone, not
+    from the order in which modules are imported. Raises ValueError for two texts of one code.
+    """
+    number = crc32(template.encode()) & ((1 << _TEXT_BITS) - 1)
+    if TEXTS.setdefault(number, template) != template:
+        raise ValueError(f"two texts of one code: {template!r} and {TEXTS[number]!r}")
+    return number << ARGUMENT_BITS
 
 
 def spelled(code: int) -> str:
     """The text that a code stands for."""
-    return TEXTS[code >> ARGUMENT_BITS].format(code & ((1 << ARGUMENT_BITS) - 1))
+    number = code >> ARGUMENT_BITS
+    if number >> _TEXT_BITS:
+        return f"[Malformed Packet: {PROTOCOL_TITLES[number - (1 << _TEXT_BITS)]}]"
+    return TEXTS[number].format(code & ((1 << ARGUMENT_BITS) - 1))
 
 
 MALFORMED_MARK = text("_ws.malformed")
-MALFORMED_PACKET = len(TEXTS) << ARGUMENT_BITS
-TEXTS += [f"[Malformed Packet: {title}]" for title in PROTOCOL_TITLES]
-"""One text for each protocol, in the order of their numbers."""
-
-CONVERSATION_TEXTS = tuple(
-    text(message)
-    for message in (
-        *(
-            "ack lost segment",
-            "duplicate ack",
-            "fast retransmission",
-            "keep alive",
-            "keep alive ack",
-            "lost segment",
-            "out of order",
-            "retransmission",
-            "reused ports",
-            "spurious retransmission",
-            "window full",
-            "window update",
-            "zero window",
-            "zero window probe",
-            "zero window probe ack",
-        ),
-        "SYN+ACK accepts fast open data",
-        "port numbers reused",
-        "this FIN closes the connection",
-    )
-)
-"""What conversations say: of each mark of the analysis, in the order of their names, and more."""
+MALFORMED_PACKET = 1 << _TEXT_BITS + ARGUMENT_BITS
+"""Code of the mark of a packet that ran out of octets; its argument is the protocol's number,
+shifted by ARGUMENT_BITS."""
