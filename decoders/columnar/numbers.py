@@ -120,3 +120,30 @@ MALFORMED_MARK = text("_ws.malformed")
 MALFORMED_PACKET = 1 << _TEXT_BITS + ARGUMENT_BITS
 """Code of the mark of a packet that ran out of octets; its argument is the protocol's number,
 shifted by ARGUMENT_BITS."""
+
+CONVERSATION_TEXTS = tuple(
+    text(message)
+    for message in (
+        *(
+            "ack lost segment",
+            "duplicate ack",
+            "fast retransmission",
+            "keep alive",
+            "keep alive ack",
+            "lost segment",
+            "out of order",
+            "retransmission",
+            "reused ports",
+            "spurious retransmission",
+            "window full",
+            "window update",
+            "zero window",
+            "zero window probe",
+            "zero window probe ack",
+        ),
+        "SYN+ACK accepts fast open data",
+        "port numbers reused",
+        "this FIN closes the connection",
+    )
+)
+"""What conversations say: of each mark of the analysis, in the order of their names, and more."""
