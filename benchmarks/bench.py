@@ -31,8 +31,6 @@ TEN_FIELDS = (
     *("frame.time_epoch", "frame.len", "vlan.id", "ip.src", "ip.dst", "ip.id"),
     *("tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.flags"),
 )
-SMALL, TINY = 100_000, 10_000
-"""Packets for programs that are too slow for all of them."""
 PARTS = ("decode", "verify", "memory", "cores", "same")
 
 
@@ -43,6 +41,10 @@ class Setting:
     folder: Path
     packets: int
     large: int
+    some: int
+    """Packets for programs that are too slow for all of them."""
+    few: int
+    """Packets for those that are slower still."""
 
     def capture(self, packets: int, traffic: str = "scan") -> Path:
         """A capture of so many packets; made once."""
@@ -56,14 +58,15 @@ def decoding(setting: Setting, figures: Figures) -> None:
     """The same fields by every program."""
     for traffic in ("scan", "mix"):
         whole, some, few = (
-            setting.capture(count, traffic) for count in (setting.packets, SMALL, TINY)
+            setting.capture(count, traffic)
+            for count in (setting.packets, setting.some, setting.few)
         )
         for name, fields in (("10 fields", TEN_FIELDS), ("all fields", all_fields())):
             rates = [
                 _rate("columnar", _decode(whole, "columnar", fields), setting.packets),
                 _rate("columnar, 1 core", _decode(whole, "columnar", fields, 1), setting.packets),
-                _rate("reference", _decode(few, "reference", fields), TINY),
-                _rate("tshark -T fields", _tshark_fields(some, fields), SMALL),
+                _rate("reference", _decode(few, "reference", fields), setting.few),
+                _rate("tshark -T fields", _tshark_fields(some, fields), setting.some),
             ]
             if name == "10 fields":
                 rates += _others(setting, traffic)
@@ -102,13 +105,15 @@ def _tshark_fields(capture: Path, fields: Sequence[str]) -> tuple[float, Run] | 
 
 
 def _others(setting: Setting, traffic: str) -> list[Rate | None]:
-    some = setting.capture(SMALL, traffic)
-    few = setting.capture(TINY, traffic)
+    some = setting.capture(setting.some, traffic)
+    few = setting.capture(setting.few, traffic)
     found: list[Rate | None] = []
     if shutil.which("tcpdump"):
         whole = run(["tcpdump", "-n", "-r", str(some)], keep=False)
-        found.append(Rate("tcpdump -n", SMALL, whole.seconds, whole.seconds, whole.processor))
-    for library, capture, packets in (("dpkt", some, SMALL), ("scapy", few, TINY)):
+        found.append(
+            Rate("tcpdump -n", setting.some, whole.seconds, whole.seconds, whole.processor)
+        )
+    for library, capture, packets in (("dpkt", some, setting.some), ("scapy", few, setting.few)):
         script = [sys.executable, str(HERE / "libraries.py"), library, str(capture)]
         whole = run(script)
         if whole.out.strip() != "missing":
@@ -139,7 +144,7 @@ def verifying(setting: Setting, figures: Figures) -> None:
                 key=lambda row: -row[1],
             )[:10]
     if shutil.which("tshark"):
-        figures.verifying.append(("tshark, one pass", SMALL, _tshark_figures(setting), 0))
+        figures.verifying.append(("tshark, one pass", setting.some, _tshark_figures(setting), 0))
 
 
 def _tshark_figures(setting: Setting) -> Run:
@@ -156,7 +161,7 @@ def _tshark_figures(setting: Setting) -> Run:
     asked = ["-z", ",".join(["io,stat,0", *filters])]
     for statistic in ("conv,tcp", "conv,udp", "ip_hosts,tree", "dests,tree", "expert"):
         asked += ["-z", statistic]
-    capture = str(setting.capture(SMALL))
+    capture = str(setting.capture(setting.some))
     return run(["tshark", "-n", "-q", "-r", capture, *asked], keep=False)
 
 
@@ -240,12 +245,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("--packets", type=int, default=1_000_000)
     parser.add_argument("--large", type=int, default=10_000_000)
+    parser.add_argument("--some", type=int, default=100_000)
+    parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, help="where captures are made and kept")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--docs", type=Path, default=HERE.parent / "docs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="replicap-bench-") as folder:
-        setting = Setting(options.folder or Path(folder), options.packets, options.large)
+        home = options.folder or Path(folder)
+        sizes = (options.packets, options.large, options.some, options.few)
+        setting = Setting(home, *sizes)
         figures = Figures(machine())
         for part in options.only:
             print(f"{part} ...", file=sys.stderr)

@@ -23,6 +23,14 @@ def check_decoder(name: str) -> None:
         raise UsageMistake(f"--decoder: unknown decoder {name!r}, expected one of {available}")
 
 
+def say_compiling(decoder: str, capture: Capture) -> None:
+    """One line before the columnar decoder is compiled, which happens once and takes long."""
+    from decoders.choice import COLUMNAR, chosen, kernels_are_compiled
+
+    if chosen(decoder, capture) == COLUMNAR and not kernels_are_compiled():
+        say("compiling the columnar decoder; this takes a minute or two, once")
+
+
 def damage_status(capture: Capture) -> int:
     """The exit status after a capture was read to its end: 3, with a message, when damaged."""
     if capture.damage is None:

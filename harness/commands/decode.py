@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from harness.commands.captures import check_decoder, damage_status, say_undecoded
+from harness.commands.captures import check_decoder, damage_status, say_compiling, say_undecoded
 from harness.messages import UsageMistake, say
 from harness.report.output import check_output, write_whole
 
@@ -26,6 +26,7 @@ def run(arguments: Namespace) -> int:
     from harness.report.progress import FrameCounter
 
     capture = open_captures(arguments.captures)
+    say_compiling(arguments.decoder, capture)
     with FrameCounter("decoding", capture) as progress:
         # Octets of packets are for filters; a table of all fields would hold each packet again.
         wanted = [name for name in FIELDS if not name.startswith((OCTETS, ITEM, LENGTH))]

@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.captures import check_decoder, damage_status, say_undecoded
+from harness.commands.captures import check_decoder, damage_status, say_compiling, say_undecoded
 from harness.messages import UsageMistake, say
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def run(arguments: Namespace) -> int:
         raise UsageMistake(f"--decoder: tshark does not give {', '.join(absent)}")
 
     capture = open_captures(arguments.captures)
+    say_compiling(arguments.decoder, capture)
     decoder = chosen(arguments.decoder, capture)
     if condition is None and decoder != COLUMNAR:
         lines = _lines_of_rows(capture, fields, arguments.aggregator, decoder)

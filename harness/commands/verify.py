@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from harness.commands.captures import check_decoder, say_damage, say_undecoded
+from harness.commands.captures import check_decoder, say_compiling, say_damage, say_undecoded
 from harness.messages import UsageMistake, say, say_error, tell
 from harness.problems import escaped
 from harness.report.output import check_output, make_folder, write_over, write_text
@@ -140,6 +140,7 @@ def _outcome(expectation: Expectation, arguments: Namespace) -> Outcome:
     try:
         given = arguments.captures or [default_capture(expectation, arguments.stage)]
         capture = open_captures(given)
+        say_compiling(arguments.decoder, capture)
         with FrameCounter("verifying", capture) as progress:
             report = (confirm if arguments.confirm else verify)(
                 expectation,

@@ -176,6 +176,21 @@ def test_stage_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "did you mean 'capture'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_compiling_is_said_before(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    compiled: bool,
+) -> None:
+    monkeypatch.setattr("decoders.choice.kernels_are_compiled", lambda: compiled)
+    capture = cases.capture(tmp_path, cases.THREE)
+    for decoder in ("reference", "columnar"):
+        assert main(["fields", str(capture), "-e", "ip.src", "--decoder", decoder]) == 0
+        said = "compiling the columnar decoder" in capsys.readouterr().err
+        assert said == (decoder == "columnar" and not compiled)
+
+
 def test_cache_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
