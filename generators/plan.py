@@ -85,6 +85,7 @@ def plan(model: Model, values: dict[str, int], addresses: Addresses, random: Ran
         for peers, several in flows.items():
             sizes = list(_sizes(model, values, role, peers, random))
             _settle(several, [(size, address(peers)) for size in sorted(sizes, reverse=True)])
+            _answer(several)
             found += several
     _client_ports(found, ports, random)
     return found
@@ -174,11 +175,13 @@ class _Source:
     address: str
     left: int
     ports: list[int]
+    flows: list[Flow]
 
     def take(self, flow: Flow) -> None:
         flow.address = self.address
         self.left -= _weight(flow)
         self.ports.append(flow.port)
+        self.flows.append(flow)
 
 
 def _settle(flows: list[Flow], sizes: list[tuple[int, str]]) -> None:
@@ -186,11 +189,12 @@ def _settle(flows: list[Flow], sizes: list[tuple[int, str]]) -> None:
 
     Flows of several packets come first; then each source keeps to one port where it can.
     """
-    sources = [_Source(address, size, []) for size, address in sizes]
+    sources = [_Source(address, size, [], []) for size, address in sizes]
     for flow in sorted((f for f in flows if _weight(f) > 1), key=lambda f: (-_weight(f), f.port)):
         fitting = next((one for one in sources if one.left >= _weight(flow)), None)
         if fitting is None:
-            raise NoPlan(f"no source has room for a flow of {_weight(flow)} packets")
+            fitting = max(sources, key=lambda one: one.left)
+            _shorten(flow, fitting.left, sources)
         fitting.take(flow)
     waiting: dict[int, list[Flow]] = {}
     for flow in flows:
@@ -206,6 +210,32 @@ def _settle(flows: list[Flow], sizes: list[tuple[int, str]]) -> None:
                 del waiting[port]
     if waiting:
         raise NoPlan(f"{sum(map(len, waiting.values()))} flows are left over")
+
+
+def _shorten(flow: Flow, room: int, sources: list[_Source]) -> None:
+    """What does not fit is sent again in other flows of the kind instead. Raises NoPlan."""
+    much = _weight(flow) - room
+    if room < 1 or flow.reset is not None:
+        raise NoPlan(f"no source has room for a flow of {_weight(flow)} packets")
+    flow.packets -= much
+    for source in sources:
+        for other in source.flows:
+            more = min(much, source.left) if other.lead is flow.lead else 0
+            other.packets += more
+            source.left -= more
+            much -= more
+    if much:
+        raise NoPlan(f"no source has room for {much} packets sent again")
+
+
+def _answer(flows: list[Flow]) -> None:
+    """As many errors for each kind as before, now that flows may have other lengths."""
+    left: dict[str, int] = {}
+    for flow in flows:
+        left[flow.lead.name] = left.get(flow.lead.name, 0) + flow.errors
+    for flow in flows:
+        flow.errors = min(left[flow.lead.name], flow.packets)
+        left[flow.lead.name] -= flow.errors
 
 
 def _next_port(source: _Source, waiting: dict[int, list[Flow]]) -> int:
