@@ -177,7 +177,12 @@ class Subject:
         fit = self.scene.content(
             [one.record for one in listed], self.stage, self.claim.where, *conditions
         )
-        return [one for one, good in zip(listed, fit, strict=True) if good][:MOST_MADE]
+        good = [one for one, fits in zip(listed, fit, strict=True) if fits]
+        if any(not one.words for one in good):
+            # A copy goes where its packet went: a stream that the stage leaves out, for one.
+            there = set(self.where(*conditions))
+            good = [one for one in good if one.words or one.at in there]
+        return good[:MOST_MADE]
 
     def other_stacks(self, but: Sequence[int]) -> list[int]:
         """The last packet of each other stack of protocols."""

@@ -210,6 +210,17 @@ stages:
     assert (status, found["c1"]["outcome"]) == (0, "killed")
 
 
+def test_a_copy_of_a_packet_that_the_stage_leaves_out_is_no_edit(tmp_path: Path) -> None:
+    before = """\
+stages:
+  - {id: all}
+  - {id: rest, from: all, filter: "!(udp.stream == 2)"}
+"""
+    status, found = tried(tmp_path, "stage: rest, measure: {'no': udp.dstport == 9}", before=before)
+    assert (status, found["c1"]["outcome"]) == (0, "killed")
+    assert "udp.dstport 9" in str(found["c1"]["edit"])
+
+
 def test_nothing_to_try_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = expectations(tmp_path, WRONG)
     assert main(["mutants", "-e", str(file), str(capture(tmp_path))]) == 2
