@@ -567,3 +567,23 @@ def test_intervals_against_the_definition(times: list[int]) -> None:
         ("median", statistics.median(gaps)),
     ):
         assert measured({"intervals": statistic}, table).value == value
+
+
+@pytest.mark.parametrize(
+    "notation",
+    [
+        {"distinct": ["ip.src", "tcp.srcport"]},
+        {"table": {"by": ["ip.dst", "tcp.dstport"], "headers": "outermost"}},
+        {"table": {"by": "ip.src", "count": {"distinct": "tcp.dstport"}}},
+    ],
+)
+def test_headers_of_a_tunnel_are_not_mixed(notation: object) -> None:
+    """IPv4 in IPv4: the port behind the inner header belongs to the inner address only."""
+    tunnel = frame(
+        {
+            **{"ip_src": [1], "ip_dst": [2], "ip_src_2": [3], "ip_dst_2": [4]},
+            **{"tcp_srcport": [4000], "tcp_dstport": [23]},
+        }
+    )
+    with pytest.raises(MeasureError, match="1 packet with several IP headers"):
+        measured(notation, tunnel)
