@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from decoders.containers import open_captures
-from decoders.fields import FIELDS, UNSIGNED_BITS, Field, FieldType
+from decoders.fields import FIELDS, UNSIGNED_BITS, WITH_OCTETS, Field, FieldType
 from decoders.reference import rows
 from decoders.spelling import spell
 
 SAMPLED_ROWS = 5000
 SAMPLED_VALUES = 12
 
-PROTOCOL_OCTETS = ("eth", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6", "arp", "frame")
-"""Protocols whose octets a filter can look into here."""
+OF_APPLICATIONS = frozenset(("data", "dns", "mdns", "llmnr", "ntp", "dhcp", "dhcpv6"))
+PROTOCOL_OCTETS = tuple(name for name in WITH_OCTETS if name not in OF_APPLICATIONS)
+"""Protocols whose octets a filter can look into, of the layers that are dissected here."""
 
 
 @dataclass
@@ -230,6 +231,7 @@ class FilterMaker:
                 f"{name}[{at}] & {1 << self.random.randrange(8):#04x}",
                 f"{name}[{at}:2] == 00:{self.random.choice((0, 1, 6, 17, 80)):02x}",
                 f"{name}[{at}] == {self.random.choice((0, 1, 6, 17, 64, 255))}",
+                f"len({name}) {self.random.choice(('==', '>', '<='))} {self.random.randrange(45)}",
                 f"{name} contains {self.random.choice(('00:50', '45:00', 'ff:ff', '08:00'))}",
             )
         )
