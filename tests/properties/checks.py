@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from decoders import reference
-from decoders.classify import CLASS
+from decoders.classify import CLASS, SCANNER
 from decoders.containers import open_captures
 from decoders.frames import CaptureError, Frame, Interface
 from decoders.reference import Decoder
@@ -24,6 +24,7 @@ from decoders.table import decode
 from generators.captures import CaptureFile
 from generators.damage import Damaged
 from generators.frames import Group
+from generators.traffic import Traffic
 from tests.properties.compare import differences
 from tests.properties.streams import Model, Step, frame_of
 
@@ -148,6 +149,25 @@ def streams(steps: Sequence[Step]) -> None:
         must = model.play(step)
         found = {name: row.own.get(name) for name in must}
         demand(found == must, f"packet {number}, {step}: must be {must}, is {found}")
+
+
+def classes(made: Traffic) -> None:
+    """Every packet of generated traffic has the class and the marks it was made with."""
+    with on_disk(made.file.data) as path:
+        rows = list(reference.rows(open_captures([path])))
+    demand(len(rows) == len(made.packets), f"{len(rows)} of {len(made.packets)} packets")
+    for number, (row, packet) in enumerate(zip(rows, made.packets, strict=True), start=1):
+        found = (row.own[CLASS], tuple(row.own.get(SCANNER, ())))
+        must = ([packet.kind], packet.marks)
+        demand(found == must, f"packet {number}: must be {must}, is {found}")
+    streams = {row.own["tcp.stream"][0] for row in rows if "tcp.stream" in row.own}
+    opened = sum(packet.opens for packet in made.packets)
+    backscatter = {
+        (row.own["ip.src"][0], row.own["ip.dst"][0])
+        for row, packet in zip(rows, made.packets, strict=True)
+        if packet.kind == "backscatter" and "tcp" in row.own
+    }
+    demand(len(streams) == opened + len(backscatter), f"{len(streams)} streams")
 
 
 MEASURED = ("ip.src", "tcp.dstport", "udp.dstport", "vlan.id", "frame.len", CLASS)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from generators.captures import CaptureFile, captures
 from generators.damage import Damaged, damaged, lying_frames
 from generators.frames import Group, frames
+from generators.traffic import traffic
 from tests.properties import checks, expectations, filters
 from tests.properties.streams import steps
 
@@ -71,6 +72,11 @@ PROPERTIES: Mapping[str, Property] = {
             lambda runs: [step for run in runs for step in run]
         ),
         checks.streams,
+    ),
+    "traffic": Property(
+        "packets of scans, backscatter, pings and replies have the class they were made with",
+        traffic(),
+        checks.classes,
     ),
     "damage": Property(
         "damage ends in no exception and no hang, and changes nothing before it",
