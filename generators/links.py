@@ -222,7 +222,7 @@ def mpls(labels: Sequence[int], part: Part) -> Payload:
         head += struct.pack(">I", label << 12 | (nth == len(labels)) << 8 | 64)
         steps += [Need(4 * nth), Put(4 * nth, "mpls", 1)]
     steps.append(Need(len(head) + 1))
-    return Payload(MPLS, Part(head + part.data, tuple(steps), part, len(head)), ends=False)
+    return Payload(MPLS, Part(head + part.data, tuple(steps), part, len(head)))
 
 
 # PPP ------------------------------------------------------------------------------------------
