@@ -27,7 +27,6 @@ _LAYOUTS = {
 }
 """Record headers that files with one magic have been written with, the likeliest first."""
 _RECORDS_TRIED = 3
-_NEVER = 99
 _LARGEST_BELIEVED = 128 * 1024 * 1024
 """Octets on the wire of a frame that a guess believes."""
 _FCS_PRESENT = 0x0400_0000
@@ -128,39 +127,32 @@ def header_of(kind: Kind, head: bytes) -> Header:
 
 
 def layout_of(header: Header, head: bytes) -> Header:
-    """The header, with the size of record headers that suits the first records of the file best.
+    """The header, with the size of record headers that the first records of the file have.
 
     ``head`` is the file from its start, :data:`LAYOUT_OCTETS` of it or all. Some programs wrote
-    larger record headers under the usual magics. As Wireshark does, each size is tried on three
-    records, and the first of those with the fewest improbable values is taken. Unlike there, a
-    size that ends in a cut record is never taken for another: the frames of a file that was cut
-    are those of the whole file.
+    larger record headers under the usual magics. As in Wireshark, each size is tried on three
+    records. Unlike there, another size than the usual one must make them all plausible: a record
+    that is damaged or cut is no reason to read the frames before it in another way.
     """
     usual, *others = _LAYOUTS.get(header.kind.format, (header.kind.record_octets,))
-    doubts = {size: _doubt(header, head, size, when_cut=_NEVER) for size in others}
-    doubts = {usual: looks_odd(header, head)} | doubts
-    best = min(doubts, key=lambda size: doubts[size])
-    return header._replace(kind=header.kind._replace(record_octets=best))
+    fitting = [size for size in others if not looks_odd(header, head, size)]
+    size = fitting[0] if fitting and looks_odd(header, head, usual) else usual
+    return header._replace(kind=header.kind._replace(record_octets=size))
 
 
-def looks_odd(header: Header, head: bytes) -> int:
-    """How much of the first records looks wrong with record headers of the usual size."""
-    return _doubt(header, head, header.kind.record_octets, when_cut=0)
+def looks_odd(header: Header, head: bytes, record_octets: int) -> bool:
+    """Whether one of the first records is improbable, when their headers are that large.
 
-
-LAYOUT_OCTETS = HEADER_OCTETS + _RECORDS_TRIED * (MAX_CAPLEN + _OLD_MODIFIED_OCTETS)
-"""Octets of a file that are enough to tell how large its record headers are."""
-
-
-def _doubt(header: Header, head: bytes, record_octets: int, *, when_cut: int) -> int:
-    """How much of the first record that looks wrong does so, when headers are that large."""
+    Of the usual size a cut record is none; another size must end where the file does.
+    """
+    usual = record_octets == header.kind.record_octets
     fields = Struct(header.kind.order + "IIII")
     position = HEADER_OCTETS
     for _ in range(_RECORDS_TRIED):
         if position == len(head):
-            return 0
+            return False
         if position + record_octets > len(head):
-            return when_cut
+            return not usual
         _, fraction, caplen, wire = fields.unpack_from(head, position)
         caplen, wire = _lengths(header, caplen, wire)
         improbable = (
@@ -169,13 +161,14 @@ def _doubt(header: Header, head: bytes, record_octets: int, *, when_cut: int) ->
             wire > _LARGEST_BELIEVED,
             caplen > header.snap_length,
             caplen > wire,
+            caplen == 0 and not usual,
         )
         if any(improbable):
-            return sum(improbable)
+            return True
         position += record_octets + caplen
         if position > len(head):
-            return when_cut
-    return 0
+            return not usual
+    return False
 
 
 def _lengths(header: Header, caplen: int, wire: int) -> tuple[int, int]:
@@ -183,6 +176,10 @@ def _lengths(header: Header, caplen: int, wire: int) -> tuple[int, int]:
     if header.swap and (header.swap == 2 or caplen > wire):
         return wire, caplen
     return caplen, wire
+
+
+LAYOUT_OCTETS = HEADER_OCTETS + _RECORDS_TRIED * (MAX_CAPLEN + _OLD_MODIFIED_OCTETS)
+"""Octets of a file that are enough to tell how large its record headers are."""
 
 
 def batches(blocks: Iterator[bytes]) -> Iterator[list[Frame]]:
@@ -215,7 +212,7 @@ def read_header(window: Window) -> Header:
     if kind is None:
         raise Broken("no pcap magic", "a pcap header", 0)
     header = header_of(kind, window.buffer[:HEADER_OCTETS])
-    if looks_odd(header, window.buffer[:LAYOUT_OCTETS]):
+    if looks_odd(header, window.buffer[:LAYOUT_OCTETS], kind.record_octets):
         while len(window.buffer) < LAYOUT_OCTETS and window.advance(0):
             pass
         header = layout_of(header, window.buffer[:LAYOUT_OCTETS])
