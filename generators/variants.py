@@ -18,6 +18,8 @@ V4 = ("192.0.2.1", "192.0.2.2")
 V6 = ("2001:db8::1", "2001:db8::2")
 """Addresses for documentation (RFC 5737, RFC 3849), of packets that have none of their own."""
 PORTS = (54321, 9)
+_WITH_LENGTH = frozenset(("lcp", "ipcp", "ipv6cp", "pap", "chap"))
+"""Protocols of PPP with a length of their own behind code and identifier (RFC 1661 section 5)."""
 LINK_LOCAL = "fe80::1"
 _ETHERTYPE = {"ip": 0x0800, "ipv6": 0x86DD}
 _PPP = {name: number for number, name in PPP_PROTOCOLS.items()}
@@ -39,6 +41,7 @@ def variants(record: Record) -> Iterator[tuple[str, Record]]:
             yield f"as {words}", changed
     yield from _link_variants(record, found, at)
     yield from _malformed(record, found)
+    yield "cut by the capture", record._replace(data=record.data[: found[at].start + 1])
 
 
 def _packets(data: bytes, found: list[Header]) -> Iterator[tuple[str, str, bytes]]:
@@ -133,10 +136,22 @@ def _link_variants(record: Record, found: list[Header], at: int) -> Iterator[tup
 
 
 def _malformed(record: Record, found: list[Header]) -> Iterator[tuple[str, Record]]:
-    """Cut behind the first octets of its transport header, with an IP length that says so."""
+    """Cut behind the first octets of its transport header, with an IP length that says so.
+
+    Without IP: a packet of link control that claims more octets than there are.
+    """
     for ip, inner in pairwise(found):
         if ip.protocol == "ip" and inner.protocol in ("tcp", "udp", "icmp") and not inner.quoted:
             data = bytearray(record.data[: inner.start + 4])
             data[ip.start + 2 : ip.start + 4] = (inner.start + 4 - ip.start).to_bytes(2, "big")
             yield "cut in its transport header", replace_data(record, bytes(data))
+            return
+    for header in found:
+        if header.protocol in _WITH_LENGTH and not header.quoted:
+            data = bytearray(record.data)
+            data[header.start + 2 : header.start + 4] = b"\xff\xff"
+            yield (
+                f"with {header.protocol} that claims 65535 octets",
+                replace_data(record, bytes(data)),
+            )
             return

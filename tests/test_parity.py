@@ -180,6 +180,6 @@ def test_answers_are_judged() -> None:
 
 @needs_tshark
 def test_filters_are_put_to_both() -> None:
-    filters = ["tcp", 'eth.type == "nonsense"', "len(udp) > 8"]
+    filters = ["tcp", 'eth.type == "nonsense"', "len(sctp) > 8"]
     found = compare_filters(MIX, 0, filters, "1")
     assert [result.outcome for result in found] == ["same", "refused by both", "refused here"]

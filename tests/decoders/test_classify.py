@@ -410,7 +410,7 @@ def test_fewer_fields_wanted_give_the_same_classes(mixed: Capture) -> None:
 
 
 def test_nothing_is_classified_when_nobody_asks(mixed: Capture) -> None:
-    assert not any(CLASS in row.own for row in choice.rows_by("auto")(mixed, {"ip.src"}))
+    assert not any(CLASS in row.own for row in choice.rows_by("reference")(mixed, {"ip.src"}))
     assert decode(mixed, ["ip.src"]).classes == {}
 
 

@@ -136,3 +136,14 @@ def test_a_draft_must_be_true_or_false(tmp_path: Path) -> None:
     path.write_text("draft: maybe\n" + HEAD + "  []\n", "utf-8")
     with pytest.raises(ExpectationError):
         load(path)
+
+
+@pytest.mark.parametrize("name", ["dialup_noise.pcapng", "ppp_protocols.pcap"])
+def test_every_claim_of_a_draft_can_fail(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = drafted(GOLDEN / name, tmp_path)
+    capsys.readouterr()
+    assert main(["mutants", str(GOLDEN / name), "-e", str(path), "--json", "-"]) == 0
+    outcomes = [claim["outcome"] for claim in json.loads(capsys.readouterr().out)["claims"]]
+    assert outcomes == ["killed"] * len(load(path).claims)
