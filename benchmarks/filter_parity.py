@@ -79,6 +79,8 @@ class FilterResult:
     """The filter reads a field that dissectors of applications have a say in."""
     undecoded: bool = False
     """Every frame that differs says itself that it is not decoded to its end."""
+    behind_damage: bool = False
+    """Every frame that differs stands behind the place where the capture is said to be damaged."""
 
 
 OUTCOMES = ("same", "different", "refused by both", "refused here", "refused by tshark", "failed")
@@ -132,7 +134,9 @@ class OurFrames:
         for filter in filters:
             with suppress(FilterError):
                 wanted.update(parse(filter).fields)
-        self.packets = decode(open_captures([str(capture)]), sorted(wanted)).packets
+        opened = open_captures([str(capture)])
+        self.packets = decode(opened, sorted(wanted)).packets
+        self.damaged = opened.damage is not None
 
     def keep(self, filter: str) -> tuple[set[int] | str, bool]:
         """The frames that are kept, or the refusal; whether applications have a say in them."""
@@ -193,6 +197,7 @@ def _one_filter(capture: Path, filter: str, decoded: OurFrames) -> FilterResult:
     result = FilterResult(str(capture), filter, outcome, detail, spoken_for)
     if outcome == "different" and isinstance(ours, set) and isinstance(theirs, set):
         result.undecoded = ours ^ theirs <= decoded.undecoded()
+        result.behind_damage = decoded.damaged and min(ours ^ theirs) > len(decoded.packets)
     return result
 
 
@@ -220,7 +225,11 @@ def ask_filters(small: Sequence[Path], count: int, seed: int, processes: int) ->
 def print_filters(results: Sequence[FilterResult], most: int) -> None:
     """How many filters gave the same frames, then those that did not."""
     outcomes = Counter(result.outcome for result in results)
-    ours = [result for result in results if not (result.spoken_for or result.undecoded)]
+    ours = [
+        result
+        for result in results
+        if not (result.spoken_for or result.undecoded or result.behind_damage)
+    ]
     narrow = Counter(result.outcome for result in ours)
     print(f"\n{'filters':<34}{'all':>10}{'in scope':>10}")
     for outcome in OUTCOMES:
@@ -229,6 +238,7 @@ def print_filters(results: Sequence[FilterResult], most: int) -> None:
     differing = [result for result in results if result.outcome not in ("same", "refused by both")]
     for result in differing[:most]:
         note = " [undecoded]" * result.undecoded + " [applications]" * result.spoken_for
+        note += " [behind damage]" * result.behind_damage
         print(f"{result.outcome}{note}: {Path(result.capture).name}: {result.filter}")
         print(f"    {result.detail}")
     if len(differing) > most:
