@@ -41,7 +41,10 @@ class Conversations:
 
     def annotate(self, row: Row) -> None:
         """Add ``tcp.stream``, ``udp.stream`` and what depends on them to a row."""
+        segments = 0
         for header in row.transport:
+            segments += isinstance(header, Segment)
+            row.expert_layer = segments
             before = row.quote() if header.quoted else None
             if isinstance(header, Segment):
                 self._segment(row, header)

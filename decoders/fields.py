@@ -445,7 +445,14 @@ _ENDS = (
 )
 """The ends of a conversation: in a tunnel ``ip.src`` has the outer address first."""
 
+EXPERT_LAYER = "replicap.expert.layer"
+
 _OWN = (
+    _number(
+        EXPERT_LAYER,
+        32,
+        "header that an expert item is about, counted from 1 among those of its protocol",
+    ),
     _text(
         "replicap.undecoded", "what this decoder does not see inside the frame, and Wireshark may"
     ),

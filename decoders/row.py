@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, PIECES, WITH_OCTETS
+from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS, PIECES, WITH_OCTETS
 from decoders.octets import Malformed, Octets, OutOfOctets, Short
 
 CHAT, NOTE, WARNING, ERROR = 0x200000, 0x400000, 0x600000, 0x800000
@@ -56,7 +56,7 @@ class Wanted:
         """Whether a filter looks into octets; asking for all fields does not ask for these."""
         self.tcp_flags = self._any("tcp.flags.")
         self.analysis = self._any(*_OF_ANALYSIS)
-        self.expert = self._any("_ws.expert")
+        self.expert = self._any("_ws.expert", EXPERT_LAYER)
         self.ends = self._any("replicap.tcp.", "replicap.udp.")
         self.layers = frozenset(
             name.partition(".")[0] for name in (FIELDS if self.names is None else self.names)
@@ -135,6 +135,7 @@ class Row:
         "_names",
         "current",
         "dst",
+        "expert_layer",
         "first_vlan",
         "number",
         "own",
@@ -160,6 +161,8 @@ class Row:
         self.dst: Address = 0
         self.first_vlan = 0
         self.transport: list[Segment | Datagram] = []
+        self.expert_layer = 0
+        """Header that expert items are about; 0: the last one of the protocol at work."""
 
     @property
     def quoting(self) -> bool:
@@ -236,6 +239,9 @@ class Row:
         self.put("_ws.expert.severity", severity)
         self.put("_ws.expert.group", group)
         self.put("_ws.expert.message", message)
+        if self._names is None or EXPERT_LAYER in self._names:
+            at_work = self.protocols[-1] if self.protocols else ""
+            self.put(EXPERT_LAYER, self.expert_layer or self.protocols.count(at_work) or 1)
 
     def ran_out(self, error: OutOfOctets) -> None:
         """What Wireshark shows when a dissector reads further than it can."""

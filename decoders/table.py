@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from decoders.choice import COLUMNAR, chosen, rows_by
 from decoders.classify import CLASS, CLASSES
 from decoders.containers import Capture
-from decoders.fields import ColumnType, Field, stored
+from decoders.fields import EXPERT_LAYER, ColumnType, Field, stored
 from decoders.frames import CaptureError
 from decoders.row import Row
 from decoders.store import Store
@@ -160,6 +160,9 @@ def chunks(
     progress: Callable[[int], None] | None = None,
 ) -> Chunks:
     """The rows of a capture as the decoder ``name`` gives them; one chunk at least."""
+    counts_headers = any(field.name == EXPERT_LAYER for field in fields)
+    if name == COLUMNAR and counts_headers:
+        name = "reference"  # kernels do not count the headers of expert items: all is delegated
     if name == COLUMNAR:
         from decoders.columnar.pipeline import Pipeline
 

@@ -28,6 +28,7 @@ from decoders.displayfilter.syntax import (
     Slice,
 )
 from decoders.fields import (
+    EXPERT_LAYER,
     FIELDS,
     ITEM,
     LENGTH,
@@ -147,6 +148,9 @@ def _field(operand: FieldValue, columns: Container[str]) -> Cells:
         # Everything of a frame stands in its one frame header.
         if operand.layers and field.protocol == "frame":
             occurrences = occurrences if _holds(operand.layers, 1, 1) else occurrences[:0]
+        elif operand.layers and field.protocol == "_ws.expert":
+            layers = [nw.col(name) for name in occurrence_columns(FIELDS[EXPERT_LAYER], columns)]
+            occurrences = [*_about_layers(occurrences, layers, operand.layers)]
         elif operand.layers:
             occurrences = [*_of_layers(occurrences, operand.layers)]
         found.extend(occurrences)
@@ -181,6 +185,15 @@ def _of_layers(occurrences: Sequence[nw.Expr], layers: Sequence[Range]) -> Itera
         rank = rank + one
         wanted = [_in_layer(part, rank, total) for part in layers]
         yield nw.when(nw.any_horizontal(*wanted, ignore_nulls=True)).then(cell)
+
+
+def _about_layers(
+    occurrences: Sequence[nw.Expr], layers: Sequence[nw.Expr], wanted: Sequence[Range]
+) -> Iterator[nw.Expr]:
+    """Each expert item where the header that it is about is one of those wanted."""
+    for cell, layer in zip(occurrences, layers, strict=True):
+        there = [_in_layer(part, layer, layer) for part in wanted]
+        yield nw.when(nw.any_horizontal(*there, ignore_nulls=True)).then(cell)
 
 
 def _in_layer(part: Range, rank: nw.Expr, total: nw.Expr) -> nw.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from decoders.displayfilter import syntax
+from decoders.displayfilter.foreign import PROTOCOLS
 from decoders.displayfilter.operands import (
     OCTET_STRINGS,
     Operands,
@@ -24,8 +25,10 @@ from decoders.displayfilter.syntax import (
     Node,
     Operand,
 )
-from decoders.fields import OCTETS, PIECES, FieldType
+from decoders.fields import FIELDS, OCTETS, PIECES, FieldType
 
+NO_PACKET_HAS = "pppoe"
+"""A protocol that is the parent of fields only (semantics 4.7)."""
 CHANGED = frozenset({"!=", "ne"})
 """Spellings whose meaning on fields of several values changed with Wireshark 4.0."""
 
@@ -86,10 +89,31 @@ class _Check:
                 f"'{node.spelling}' on {left.field.name}: since Wireshark 4.0 every value must "
                 "differ, before some value; '!==' is the old meaning"
             )
+        if isinstance(left, syntax.Slice) and self._names_a_protocol(node.right):
+            return self._never(node.right)
         right = self._right(node, left)
         if kind is FieldType.PROTOCOL or node.operator == "contains":
             self.operands.octets_needed(left, OCTETS if searching else None)
         return replace(node, left=left, right=right)
+
+    def _names_a_protocol(self, operand: syntax.Operand) -> bool:
+        """A word that looks like an octet, ``ff``, and is a protocol for Wireshark."""
+        return (
+            isinstance(operand, syntax.Word)
+            and not operand.forced
+            and operand.text in PROTOCOLS
+            and operand.text not in FIELDS
+        )
+
+    def _never(self, word: syntax.Operand) -> Node:
+        """No packet here has such a protocol, so that no comparison with its octets is true."""
+        text = word.text if isinstance(word, syntax.Word) else ""
+        hint = f"; the octet is written 0x{text}" if text in ("fc", "ff") else ""
+        self.warnings.append(f"{text} is a protocol, no octets are ever compared with it{hint}")
+        absent = FIELDS[NO_PACKET_HAS]
+        self.operands.fields.add(absent.name)
+        operand = FieldValue(word.start, word.end, absent, ())
+        return syntax.Truth(word.start, word.end, operand)
 
     def _right(self, node: Comparison, left: Operand) -> Operand:
         if node.operator == "matches":

@@ -13,6 +13,7 @@ from decoders.displayfilter.foreign import OCTETS, PROTOCOLS
 from decoders.displayfilter.syntax import Arithmetic, Constant, FieldValue, Operand, Place
 from decoders.displayfilter.values import Kind, constant
 from decoders.fields import (
+    EXPERT_LAYER,
     FIELDS,
     ITEM,
     LENGTH,
@@ -141,7 +142,9 @@ class Operands:
         if field is not None:
             self.fields.add(field.name)
             if word.layers and field.protocol == "_ws.expert":
-                self.postpone("the layer of an expert item is not known", word)
+                self.fields.add(EXPERT_LAYER)
+                if any(part.first < 0 or (part.last or 0) < 0 for part in word.layers):
+                    self.postpone("layers of expert items are counted from the outermost", word)
             return FieldValue(word.start, word.end, field, word.layers)
         if word.text in OCTETS:
             message = f"{word.text} needs octets of the packet, which the table does not hold"

@@ -10,6 +10,7 @@ import pytest
 from decoders.containers import open_captures
 from decoders.displayfilter import expression, parse
 from decoders.table import decode
+from tests.harness.command_cases import pcap
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -56,3 +57,49 @@ def test_octets_of_padding(text: str) -> None:
     padded = frames("eth_frames.pcap", "len(eth.padding) > 1")
     assert padded
     assert frames("eth_frames.pcap", text) == padded
+
+
+# IPv4 in IPv4 with a UDP datagram: a TTL of 3 in the inner header, then in the outer one.
+INNER = (
+    "0000000000000000000000000800450000300001000040040000c0000201c6336401"
+    "4500001c0001000003110000c0000201c63364010001000200080000"
+)
+OUTER = (
+    "0000000000000000000000000800450000300001000003040000c0000201c6336401"
+    "4500001c0001000040110000c0000201c63364010001000200080000"
+)
+
+
+@pytest.mark.parametrize("decoder", ["reference", "columnar"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("_ws.expert#1", [2]),
+        ("_ws.expert#2", [1]),
+        ("_ws.expert.severity#2 == 0x400000", [1]),
+        ("!(_ws.expert#2)", [2]),
+    ],
+)
+def test_the_header_that_an_expert_item_is_about(
+    text: str, expected: list[int], decoder: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(bytes.fromhex(INNER), bytes.fromhex(OUTER)))
+    parsed = parse(text)
+    packets = decode(open_captures([path]), parsed.fields, decoder=decoder).packets
+    kept = nw.from_native(packets).filter(expression(parsed, packets.columns))
+    assert [int(number) for number in kept["frame_number"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eth.dst[3:1] != ff", []),
+        ("eth.dst[3:1] == ff", []),
+        ("!(eth.dst[3:1] == ff)", list(range(1, 18))),
+        ("eth.dst[3:1] == 0xff", [10]),
+    ],
+)
+def test_a_lone_ff_is_a_protocol(text: str, expected: list[int]) -> None:
+    assert frames("filters_mix.pcap", text) == expected
+    assert bool(parse(text).warnings) == ("0x" not in text)

@@ -109,10 +109,9 @@ REFUSED = [
     ("eth[12] & 0x1", "value"),
     ("tcp[13] == 0x2", "value"),
     ("tcp == 1", "unsupported"),
-    ("_ws.expert.group#2 == 1", "unsupported"),
+    ("_ws.expert#[-1]", "unsupported"),
     ("eth.src & eth.dst", "unsupported"),
     ('eth.src matches "x"', "unsupported"),
-    ("_ws.expert#2", "unsupported"),
     ("ip#[-2--1]", "unsupported"),
     ("ip.src == ${ip.dst}", "unsupported"),
 ]
