@@ -239,7 +239,7 @@ class Row:
         self.put("_ws.expert.severity", severity)
         self.put("_ws.expert.group", group)
         self.put("_ws.expert.message", message)
-        if self._names is None or EXPERT_LAYER in self._names:
+        if self._names is not None and EXPERT_LAYER in self._names:
             at_work = self.protocols[-1] if self.protocols else ""
             self.put(EXPERT_LAYER, self.expert_layer or self.protocols.count(at_work) or 1)
 
