@@ -48,7 +48,8 @@ class Table:
     ``_ws.short``); undecoded (what the decoder did not see inside frames -> how many frames);
     decoder (the one that ran); classes (each class of :data:`decoders.classify.CLASSES` -> how
     many frames, when ``replicap.class`` was asked for: they add up to ``count``); home (what the
-    files of ``rows`` live as long as).
+    files of ``rows`` live as long as); delegated (rows that the decoder left to the reference
+    decoder's layers: of these it is no witness of its own).
     """
 
     rows: polars.DataFrame | polars.LazyFrame
@@ -59,6 +60,7 @@ class Table:
     decoder: str
     classes: dict[str, int] = dataclasses.field(default_factory=dict)
     home: object = None
+    delegated: int = 0
 
     @property
     def engine(self) -> Literal["streaming", "auto"]:
@@ -100,6 +102,8 @@ class Chunks(Protocol):
     def malformed(self) -> int: ...
     @property
     def short(self) -> int: ...
+    @property
+    def delegated(self) -> int: ...
     @property
     def undecoded(self) -> Counter[str]: ...
     @property
@@ -146,6 +150,7 @@ def decode(
         decoder=name,
         classes=dict(found.classes),
         home=store,
+        delegated=found.delegated,
     )
     if any(field.name == CLASS for field in fields):
         _check_classes(table, capture.path)
@@ -160,15 +165,15 @@ def chunks(
     progress: Callable[[int], None] | None = None,
 ) -> Chunks:
     """The rows of a capture as the decoder ``name`` gives them; one chunk at least."""
-    counts_headers = any(field.name == EXPERT_LAYER for field in fields)
-    if name == COLUMNAR and counts_headers:
-        name = "reference"  # kernels do not count the headers of expert items: all is delegated
-    if name == COLUMNAR:
+    # Kernels do not count the headers that expert items are about: all is delegated.
+    delegating = name == COLUMNAR and any(field.name == EXPERT_LAYER for field in fields)
+    if name == COLUMNAR and not delegating:
         from decoders.columnar.pipeline import Pipeline
 
         return Pipeline(capture, [field.name for field in fields], keep, progress)
     wanted = frozenset(field.name for field in fields)
-    return _Builder(fields, rows_by(name)(capture, wanted, keep=keep), progress)
+    rows = rows_by("reference" if delegating else name)(capture, wanted, keep=keep)
+    return _Builder(fields, rows, progress, delegating)
 
 
 def _check_classes(table: Table, path: str) -> None:
@@ -194,8 +199,13 @@ class _Builder:
     """Rows -> chunks."""
 
     def __init__(
-        self, fields: list[Field], rows: Iterable[Row], progress: Callable[[int], None] | None
+        self,
+        fields: list[Field],
+        rows: Iterable[Row],
+        progress: Callable[[int], None] | None,
+        delegating: bool = False,
     ) -> None:
+        self._delegating = delegating
         self._source = rows
         self._progress = progress
         self._columns = [_Column(field) for field in fields]
@@ -206,6 +216,11 @@ class _Builder:
         self.short = 0
         self.undecoded: Counter[str] = Counter()
         self.classes: Counter[str] = Counter()
+
+    @property
+    def delegated(self) -> int:
+        """Rows that another decoder was asked for."""
+        return self.count if self._delegating else 0
 
     def __iter__(self) -> Iterator[polars.DataFrame]:
         for row in self._source:

@@ -86,9 +86,28 @@ def _confirmed(expectation: Expectation, verdict: Verdict, runs: Sequence[_Run])
         return _disagreement(expectation, verdict, runs, measured)
     if verdict.status not in MEASURED:
         return replace(verdict, confirmed=0)
+    left = {run.decoder: _delegated(expectation, verdict.claim, run) for run in runs}
+    borrowed = [name for name in measured if left[name]]
     silent = [f"{name}: {said[name].reason}" for name in said if name not in measured]
+    silent += [
+        f"{name}: {left[name]} packets were left to the reference decoder's layers, "
+        "which is no confirmation"
+        for name in borrowed
+    ]
     reason = "; ".join(filter(None, [verdict.reason, *silent]))
-    return replace(verdict, confirmed=len(measured), reason=reason)
+    return replace(verdict, confirmed=len(measured) - len(borrowed), reason=reason)
+
+
+def _delegated(expectation: Expectation, claim: Claim, run: _Run) -> int:
+    """Packets of the claim's stages, and of those they come from, that another decoder decoded."""
+    parents = {stage.id: stage.parent for stage in expectation.stages}
+    most = 0
+    for name in (claim.measure.stages() if claim.measure is not None else ()) or (claim.stage,):
+        step: str | None = name
+        while step is not None and step in run.tables:
+            most = max(most, run.tables[step].table.delegated)
+            step = parents[step]
+    return most
 
 
 def _disagreement(

@@ -301,6 +301,7 @@ def _facts(capture: Capture, given: StageTable) -> CaptureFacts:
         undecoded=dict(table.undecoded),
         damaged_at=damage.offset if damage is not None else None,
         damage=str(damage) if damage is not None else None,
+        delegated=table.delegated,
     )
 
 

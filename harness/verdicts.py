@@ -77,6 +77,8 @@ class CaptureFacts:
     damaged_at: int | None
     """Octet offset at which the capture stops being readable."""
     damage: str | None
+    delegated: int = 0
+    """Packets that the decoder left to the reference decoder's layers."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Report:
             "packets": self.capture.packets,
             "malformed": self.capture.malformed,
             "damaged_at": self.capture.damaged_at,
+            **({"delegated": self.capture.delegated} if self.capture.delegated else {}),
         }
 
 

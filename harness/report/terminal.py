@@ -73,6 +73,9 @@ def header(outcome: Outcome) -> list[str]:
     if report.capture is not None:
         lines += _capture_lines(report.capture)
     lines.append(f"decoder    {report.decoder}; the capture is stage {report.stage!r}")
+    if report.capture is not None and report.capture.delegated:
+        left = f"{report.capture.delegated} of {report.capture.packets} packets"
+        lines.append(f"delegated  {left} to the layers of the reference decoder")
     if report.confirmed_by:
         lines.append(f"confirmed  by {', '.join(report.confirmed_by)}")
     lines += [TWIN] if report.twin else []

@@ -15,9 +15,10 @@ from decoders.containers import open_captures
 from harness.cli import main
 from harness.confirming import NO_DIFFERENCE, available, confirm
 from harness.verdicts import Report, Status, Verdict
-from tests.harness.command_cases import THREE
+from tests.harness.command_cases import HEAD, THREE
 from tests.harness.engine_cases import claims, only
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 needs_tshark = pytest.mark.skipif(not tshark.is_installed(), reason="no tshark here")
 CLAIMS = (
     "where: udp.dstport == 7, measure: packets, equals: 2",
@@ -161,3 +162,30 @@ def test_confirm_on_the_command_line(
     assert found["confirmed_by"] == ["reference", "columnar"]
     assert found["claims"][0]["confirmed"] == 2
     assert NO_DIFFERENCE not in shown
+
+
+@pytest.mark.usefixtures("without_tshark")
+@pytest.mark.parametrize(
+    ("capture", "body"),
+    [
+        ("frag_v4.pcap", "measure: packets, equals: 37"),
+        ("icmp_types.pcap", 'measure: {"no": "ip contains 61:61:61:61:61:61"}'),
+        ("tcp_flags.pcap", 'measure: {"no": "_ws.expert#2"}'),
+    ],
+)
+def test_what_a_decoder_left_to_another_confirms_nothing(capture: str, body: str) -> None:
+    """Fragments, octets and layers of expert items: the reference decoder's work, asked twice."""
+    verdict = only(confirmed(GOLDEN / capture, body))
+    assert (verdict.status, verdict.confirmed) == (Status.VERIFIED, 1)
+    assert "columnar: " in verdict.reason
+    assert "left to the reference decoder's layers" in verdict.reason
+
+
+def test_delegated_packets_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(HEAD + "  - {id: a, says: x, at: {section: y}, measure: packets, equals: 37}\n")
+    capture = str(GOLDEN / "frag_v4.pcap")
+    assert main(["verify", capture, "-e", str(path), "--decoder", "columnar"]) == 0
+    assert "of 37 packets to the layers of the reference decoder" in capsys.readouterr().out
+    assert main(["verify", capture, "-e", str(path), "--decoder", "columnar", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["capture"]["delegated"] > 0
