@@ -8,7 +8,7 @@ order, and nothing else: not VLAN, not PPPoE session, not interface. TCP analysi
 from __future__ import annotations
 
 from decoders.row import NOTE, SEQUENCE, Address, Datagram, Row, Segment
-from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Direction, analyse, show
+from decoders.tcp_analysis import NOT_HANDED_UP, Analysis, Direction, Found, analyse, show
 from decoders.tcp_flags import ACK, FIN, RST, SYN
 
 SYN_SEEN, SYNACK_SEEN, ACK_SEEN, DATA_SEEN, FIN_SEEN, RST_SEEN = 1, 2, 4, 8, 16, 32
@@ -143,10 +143,17 @@ class Conversations:
                 row.expert(NOTE, SEQUENCE, "port numbers reused")
             return
         found = analyse(row, segment, analysis, directions, reused)
-        if segment.payload_at is not None and not NOT_HANDED_UP.isdisjoint(found.marks):
+        if segment.payload_at is not None and _kept_from_above(row, segment.payload_at, found):
             row.forget_from(segment.payload_at)
         if "tcp.flags" in row.own and not segment.options_cut:
             show(row, found, analysis)
+
+
+def _kept_from_above(row: Row, payload_at: int, found: Found) -> bool:
+    """Whether no protocol sees the payload; the octet of a keep-alive may still be data."""
+    if "keep_alive" in found.marks:
+        return row.protocols[payload_at : payload_at + 1] != ["data"]
+    return not NOT_HANDED_UP.isdisjoint(found.marks)
 
 
 def _window(segment: Segment, forward: Direction) -> int:

@@ -190,11 +190,12 @@ class Row:
     def forget_from(self, layer: int) -> None:
         """Take back the protocols from a place in the list on: their dissector was not called."""
         for protocol in self.protocols[layer:]:
-            values = self.own.get(protocol)
-            if values:
-                values.pop()
-                if not values:
-                    del self.own[protocol]
+            for name in (protocol, OCTETS + protocol, ITEM + protocol, LENGTH + protocol):
+                values = self.own.get(name)
+                if values:
+                    values.pop()
+                    if not values:
+                        del self.own[name]
         del self.protocols[layer:]
 
     def item(self, protocol: str, octets: Octets, size: int) -> None:

@@ -382,8 +382,11 @@ _SEVERITIES = {
 _Put = Callable[[str, object], None]
 
 
-NOT_HANDED_UP = frozenset(("retransmission", "out_of_order", "keep_alive"))
-"""Marks of a segment whose payload no protocol above TCP gets to see (semantics 6.3)."""
+NOT_HANDED_UP = frozenset(("retransmission", "out_of_order"))
+"""Marks of a segment whose payload no protocol above TCP gets to see (semantics 6.3).
+
+That of a keep-alive is not seen by a protocol that a port names; tshark shows it as data else.
+"""
 
 
 def show(row: Row, found: Found, analysis: Analysis) -> None:

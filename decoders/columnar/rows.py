@@ -56,8 +56,14 @@ def _segment(row: Row, segment: Segment) -> tuple[int, ...]:
         segment.options_cut,
         ABSENT if segment.window_scale is None else segment.window_scale,
         "tcp.flags" in row.own,
-        segment.payload_at is not None and segment.payload_at < len(row.protocols),
+        _handed_up(row, segment),
     )
+
+
+def _handed_up(row: Row, segment: Segment) -> int:
+    if segment.payload_at is None or segment.payload_at >= len(row.protocols):
+        return sink.NOBODY
+    return sink.AS_DATA if row.protocols[segment.payload_at] == "data" else sink.BY_NAME
 
 
 def _halves(address: Address) -> tuple[int, int]:

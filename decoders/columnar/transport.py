@@ -21,7 +21,8 @@ HEADER_LENGTH       octets of payload; ABSENT in fragments, quotations and segme
 HEADER_CUT          1: the capture ends before the header with its options does
 HEADER_SCALE        window scale, at most 14; ABSENT: no option was looked at; NO_SCALE_OPTION
 HEADER_SHOWN        1: the row has ``tcp.flags`` among its own fields (of whichever header)
-HEADER_HANDS_UP     1: ``frame.protocols`` names a payload behind the header: the last in the list
+HEADER_HANDS_UP     what ``frame.protocols`` calls the payload behind the header, last in the list:
+                    NOBODY, AS_DATA, or BY_NAME
 ==================  ===============================================================================
 
 The same number of rows, in the same order, comes back as :class:`Found`.

@@ -6,9 +6,12 @@ import struct
 
 import pytest
 
+from decoders.fields import ITEM, LENGTH, OCTETS
+from decoders.reference import Decoder
 from tests.decoders.frame_bytes import (
     A,
     B,
+    Shot,
     Situation,
     decoded,
     ip4,
@@ -123,3 +126,35 @@ def test_what_is_sent_again_is_not_handed_up() -> None:
         "tcp",
     ]
     assert [bool(values) for values in RESENT.each("data")] == [True, False, False]
+
+
+ALIVE = Situation(
+    tcp4(A, 40000, B, 40001, "A", 0xFFFFFFFF, 1, b"k"),  # a conversation's first segment
+    tcp4(A, 40002, B, 40003, "PA", 1, 1, b"xyz"),
+    tcp4(A, 40002, B, 40003, "A", 3, 1, b"z"),
+    tcp4(A, 40004, B, 80, "PA", 1, 1, b"xyz"),
+    tcp4(A, 40004, B, 80, "A", 3, 1, b"z"),
+    Shot(tcp4(A, 40002, B, 40003, "A", 3, 1, b"z")[:-1], wire=55),
+)
+
+
+def test_the_octet_of_a_keep_alive_is_data_where_no_protocol_is_called_by_the_port() -> None:
+    marked = [bool(values) for values in ALIVE.each("tcp.analysis.keep_alive")]
+    assert marked == [True, False, True, False, True, True]
+    assert [stack.removeprefix("eth:ethertype:ip:") for stack in ALIVE.stacks()] == [
+        "tcp:data",
+        "tcp:data",
+        "tcp:data",
+        "tcp:http",
+        "tcp",
+        "tcp",
+    ]
+    assert [bool(values) for values in ALIVE.each("data")] == [True, True, True] + [False] * 3
+
+
+def test_what_is_taken_back_leaves_no_octets() -> None:
+    decoder = Decoder(("data", OCTETS + "data", ITEM + "data", LENGTH + "data", "tcp.analysis"))
+    first, again, _ = (decoder.row(frame) for frame in RESENT.frames())
+    named = {OCTETS + "data": ["xyz"], ITEM + "data": ["xyz"], LENGTH + "data": [3]}
+    assert {name: first.own.get(name) for name in named} == named
+    assert not named.keys() & again.own.keys()

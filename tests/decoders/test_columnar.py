@@ -15,6 +15,7 @@ from decoders.containers import Capture, capture_files, open_captures
 from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS
 from decoders.frames import CaptureError
 from decoders.table import Table, decode
+from tests.decoders.test_witness import MODULES, situations, written
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CAPTURES = sorted(path for path in GOLDEN.iterdir() if path.suffix in (".pcap", ".pcapng"))
@@ -61,6 +62,16 @@ def test_every_cell_is_the_reference_decoders(path: Path) -> None:
     capture = open_captures([path])
     decoder, packets = columnar(capture, EVERYTHING)
     assert same(decoder, packets, decode(capture, EVERYTHING, decoder="reference")) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_literal_frames_are_decoded_alike(module: str, tmp_path: Path) -> None:
+    for name, situation in situations(module).items():
+        capture = open_captures([written(tmp_path / f"{name}.pcapng", situation.shots)])
+        decoder, packets = columnar(capture, EVERYTHING)
+        assert decoder.count == len(situation.shots)
+        reference = decode(capture, EVERYTHING, decoder="reference")
+        assert (name, same(decoder, packets, reference)) == (name, [])
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)

@@ -33,28 +33,11 @@ CHECKED = tuple(
 _SET = frozenset(CHECKED)
 
 
-HANDED_UP = frozenset(("data", "frame.protocols"))
-
-
-def _open_finding(truth: Truth, row: Row) -> frozenset[str]:
-    """Fields that a finding, still open, makes differ: the payload of a first TCP segment.
-
-    A conversation's first segment with sequence number 0xffffffff and one octet is marked as a
-    keep-alive (its direction's next number is still 0). tshark 4.0 shows its payload as data all
-    the same; the reference decoder does not.
-    """
-    first = truth.own.get("tcp.seq_raw") == [0xFFFFFFFF] and truth.own.get("tcp.len") == [1]
-    return HANDED_UP if first and "tcp.analysis.keep_alive" in row.own else frozenset()
-
-
 def differences(truth: Truth, row: Row) -> dict[str, tuple[object, object]]:
     """Field (``/quoted`` for the quoted side) -> (must be, is), where they differ."""
     found: dict[str, tuple[object, object]] = {}
-    open_finding = _open_finding(truth, row)
     for side, right, decoded in (("", truth.own, row.own), ("/quoted", truth.quoted, row.quoted)):
         for name in right.keys() | (decoded.keys() & _SET):
-            if name in open_finding:
-                continue
             if name in _SET and right.get(name) != decoded.get(name):
                 found[name + side] = (right.get(name), decoded.get(name))
     return found

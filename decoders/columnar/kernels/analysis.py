@@ -74,6 +74,7 @@ from decoders.columnar.kernels.flows import (
     in_flight,
 )
 from decoders.columnar.kernels.sink import (
+    BY_NAME,
     HEADER_ACK,
     HEADER_CUT,
     HEADER_FLAGS,
@@ -126,7 +127,7 @@ from decoders.tcp_flags import ACK, FIN, RST, SYN
 
 I64 = NDArray[np.int64]
 
-_TAKEN_BACK = RETRANSMISSION | OUT_OF_ORDER | KEEP_ALIVE
+_SENT_BEFORE = RETRANSMISSION | OUT_OF_ORDER
 
 
 @kernel
@@ -483,7 +484,8 @@ def _show(
     marks: int,
 ) -> None:
     """Fields and expert items, when the row shows flags and the options are whole."""
-    if marks & _TAKEN_BACK and headers[at, HEADER_HANDS_UP]:
+    named = headers[at, HEADER_HANDS_UP]
+    if (marks & _SENT_BEFORE and named) or (marks & KEEP_ALIVE and named == BY_NAME):
         cells[at, MARKS] |= TAKES_BACK
     fin = headers[at, HEADER_FLAGS] & FIN
     answered = flows[traces[trace, FLOW + links[at, LINK_OTHER]], FIN_SENT] != 0

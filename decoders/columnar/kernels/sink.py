@@ -51,8 +51,8 @@ OK, SHORT, MALFORMED, DELEGATE = range(4)
 """How a layer ends: at its end; cut by the capture; ended before its headers; left to another
 decoder."""
 
-MALFORMED_ROW, SHORT_ROW, UNDECODED_ROW, DELEGATED_ROW, TAKEN_BACK = 1, 2, 4, 8, 16
-"""Marks of a row; TAKEN_BACK: a TCP payload that analysis may take back was named last."""
+MALFORMED_ROW, SHORT_ROW, UNDECODED_ROW, DELEGATED_ROW = 1, 2, 4, 8
+"""Marks of a row."""
 
 ANOTHERS = 255
 """A port whose payload is left to another decoder."""
@@ -104,6 +104,9 @@ class Cells(NamedTuple):
 ) = range(19)  # fmt: skip
 HEADER_PLACES = 19
 """Places of a header in ``headers``."""
+
+NOBODY, AS_DATA, BY_NAME = range(3)
+"""Who gets a TCP payload: what stands in HEADER_HANDS_UP."""
 
 MOST_FOUND = 4096
 """Values that one frame can have: tags, headers and options are bounded."""

@@ -10,6 +10,8 @@ from decoders.columnar.jit import inlined, kernel
 from decoders.columnar.kernels.application import tcp_payload, udp_payload
 from decoders.columnar.kernels.facts import decide, note, note_ports
 from decoders.columnar.kernels.sink import (
+    AS_DATA,
+    BY_NAME,
     CHAT,
     CHECKSUM_GROUP,
     DST,
@@ -45,9 +47,11 @@ from decoders.columnar.kernels.sink import (
     SEQUENCE,
     SIDE,
     SRC,
+    TRIE_AT,
     V6_ADDRESS,
     VERSION,
     WARNING,
+    WIDTH,
     Sink,
     enter,
     expert,
@@ -67,6 +71,7 @@ UNVERIFIED, NO_CHECKSUM, ILLEGAL_CHECKSUM = 2, 3, 4
 FIRST_TRACEROUTE, LAST_TRACEROUTE = 33435, 33464
 
 _TCP, _UDP, _UDPLITE = protocol("tcp"), protocol("udp"), protocol("udplite")
+_DATA = protocol("data")
 
 _F_TCP, _F_SRCPORT, _F_DSTPORT = field("tcp"), field("tcp.srcport"), field("tcp.dstport")
 _F_SRC, _F_DST = field("replicap.tcp.src"), field("replicap.tcp.dst")
@@ -280,7 +285,9 @@ def _rest(
         before = sink[NODE]
         ports = u16(octets, start), u16(octets, start + 2)
         status = tcp_payload(sink, octets, start + size, end, limit, ports[0], ports[1])
-        sink[HEADER_AT + HEADER_HANDS_UP] = sink[NODE] != before
+        if sink[NODE] != before:
+            as_data = sink[NODE] == sink[TRIE_AT + before * WIDTH + _DATA]
+            sink[HEADER_AT + HEADER_HANDS_UP] = AS_DATA if as_data else BY_NAME
     return status
 
 
