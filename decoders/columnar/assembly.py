@@ -44,6 +44,8 @@ class Assembly:
         self.pool = pool
         self.paths = paths
         self.trie = trie
+        self.excess: dict[int, set[int]] = {}
+        """Row -> the slots of which it has more values than there are columns."""
         self._events = [events]
         self._single: list[tuple[int, int, int]] = []
 
@@ -59,6 +61,10 @@ class Assembly:
             self.valid[slot, row] = 1
         else:
             self._single.append((row, _code(slot, side, nth), value))
+
+    def note_excess(self, row: int, name: str) -> None:
+        """Not all values of a field in a row are in the table."""
+        self.excess.setdefault(row, set()).add(self.slots[name])
 
     def fill(self, name: str, values: NDArray[np.int64], valid: NDArray[np.bool_] | None) -> None:
         """The first own occurrence of a field in every row."""
@@ -94,7 +100,10 @@ class Assembly:
     def append(
         self, name: str, rows: NDArray[np.int64], side: int, values: NDArray[np.int64]
     ) -> None:
-        """Occurrences behind those that are there; ``rows`` in order, with repetitions."""
+        """Occurrences behind those that are there; ``rows`` in order, with repetitions.
+
+        What is more than a field has columns is left out, and noted in ``excess``.
+        """
         slot = self.slots.get(name)
         if slot is None or not len(rows):
             return
@@ -111,6 +120,8 @@ class Assembly:
         if more.any():
             codes = _code(slot, side, 0) + nth[more]
             self._events.append(np.stack((rows[more], codes, values[more]), axis=1))
+        for row in np.unique(rows[nth >= MOST_OCCURRENCES]).tolist():
+            self.note_excess(row, name)
 
     def _occurrences(self, slot: int, side: int) -> NDArray[np.int64]:
         """How often each row has a field by now."""

@@ -49,7 +49,7 @@ from decoders.columnar.records import Batch
 from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, Field, stored
 from decoders.frames import Interface
 from decoders.row import Row, Wanted
-from decoders.table import polars_type
+from decoders.table import MOST_OCCURRENCES, polars_type
 
 _COUNTED = ("_ws.malformed", "_ws.short", "replicap.undecoded")
 _OF_FRAMES = frozenset(
@@ -172,6 +172,7 @@ class ColumnarDecoder:
             assembly.fill_protocols()
             self._scatter(decoded, delegated)
             place(assembly, headers, found)
+        self._flag_excess(assembly)
         if self._classes is not None:
             self._classes.annotate(assembly, decoded.facts, delegated)
         self._fill_frames(decoded)
@@ -202,14 +203,22 @@ class ColumnarDecoder:
         for at, row in delegated:
             if row.protocols and not self._whole:
                 row.put("frame.protocols", ":".join(row.protocols))
-            excess = self._delegate.scatter(row, at, assembly)
-            if excess and "replicap.undecoded" not in row.own:
-                code = assembly.pool.text(excess)
-                assembly.place(FIELDS["replicap.undecoded"], at, 0, 0, code)
-            elif excess:
-                self.undecoded[excess] += 1
+            self._delegate.scatter(row, at, assembly)
             decoded.marks[at] |= MALFORMED_ROW * ("_ws.malformed" in row.own)
             decoded.marks[at] |= SHORT_ROW * ("_ws.short" in row.own)
+
+    def _flag_excess(self, assembly: Assembly) -> None:
+        """Say in a row that not all of its values are in the table."""
+        said = FIELDS["replicap.undecoded"]
+        for row, slots in assembly.excess.items():
+            shown = [slot for slot in slots if slot < len(self._shown)]
+            if not shown:
+                continue
+            text = f"more than {MOST_OCCURRENCES} values of {self._slots[max(shown)].name}"
+            if assembly.valid[assembly.slots[said.name], row]:
+                self.undecoded[text] += 1
+            else:
+                assembly.place(said, row, 0, 0, assembly.pool.text(text))
 
     def _fill_frames(self, decoded: Decoded) -> None:
         batch, rows, assembly = decoded.batch, decoded.rows, decoded.assembly

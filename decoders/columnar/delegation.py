@@ -28,9 +28,8 @@ class Delegate:
         """What the next frame says."""
         return self._decode(frame)
 
-    def scatter(self, row: Row, at: int, assembly: Assembly) -> str:
-        """Put the cells of a row; what was left out because it occurs too often, or nothing."""
-        excess = ""
+    def scatter(self, row: Row, at: int, assembly: Assembly) -> None:
+        """Put the cells of a row."""
         for declared in self._fields:
             name = declared.name
             for side, values in enumerate((row.own.get(name), row.quoted.get(name))):
@@ -40,8 +39,7 @@ class Delegate:
                     coded = _coded(declared, value, assembly)
                     assembly.place(declared, at, side, nth, coded)
                 if len(values) > MOST_OCCURRENCES:
-                    excess = f"more than {MOST_OCCURRENCES} values of {name}"
-        return excess
+                    assembly.note_excess(at, name)
 
 
 def _coded(declared: Field, value: Any, assembly: Assembly) -> int:

@@ -15,6 +15,7 @@ from decoders.containers import Capture, capture_files, open_captures
 from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS
 from decoders.frames import CaptureError
 from decoders.table import Table, decode
+from tests.decoders.frame_bytes import Shot, ip4, ipv4, tcp
 from tests.decoders.test_witness import MODULES, situations, written
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -72,6 +73,31 @@ def test_literal_frames_are_decoded_alike(module: str, tmp_path: Path) -> None:
         assert decoder.count == len(situation.shots)
         reference = decode(capture, EVERYTHING, decoder="reference")
         assert (name, same(decoder, packets, reference)) == (name, [])
+
+
+LYING = bytes((131, 3, 1)) * 13 + b"\0"
+"""Thirteen source routes whose pointers lie, each with an expert item."""
+
+
+def deep(seq: int) -> bytes:
+    """A segment in eight IPv4 headers: 56 expert items of these."""
+    packet = tcp(1, 2, "SAF", seq, 9, b"x")
+    for nth, options in enumerate([LYING] * 4 + [b""] * 4):
+        packet = ipv4(4 if nth else 6, packet, options=options, ttl=1)
+    return ip4(packet)
+
+
+def test_what_analysis_adds_beyond_the_columns_is_said(tmp_path: Path) -> None:
+    shots = [Shot(deep(seq)) for seq in (5, 15, 0)]
+    capture = open_captures([written(tmp_path / "deep.pcapng", shots)])
+    said = "more than 64 values of _ws.expert.message"
+    wanted = ["_ws.expert", "_ws.expert.message", "replicap.undecoded"]
+    decoder, packets = columnar(capture, wanted)
+    assert packets["replicap_undecoded"].to_list() == [None, said, said]
+    assert dict(decoder.undecoded) == {said: 2}
+    assert same(decoder, packets, decode(capture, wanted, decoder="reference")) == []
+    decoder, _ = columnar(capture, ["frame.number"])
+    assert dict(decoder.undecoded) == {}
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
