@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import nox
@@ -83,6 +84,40 @@ def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     install(session, "test")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+COMPILED = sorted(
+    str(path)
+    for pattern in ("test_columnar*.py", "test_merging.py", "test_pipeline.py")
+    for path in Path("tests/decoders").glob(pattern)
+)
+"""The tests of what numba compiles: they are run once more without the compiler."""
+
+COVERED = 95
+"""Per cent of the lines, and of the branches, that the tests must reach."""
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches the tests reach; fails under 95 %.
+
+    No tracer sees compiled code, so the tests of the kernels run a second time as plain Python.
+    """
+    install(session, "test")
+    pytest = ("python", "-m", "pytest", "--cov", "--cov-report=", *session.posargs)
+    session.run(*pytest)
+    session.run(*pytest, "--cov-append", *COMPILED, env={"NUMBA_DISABLE_JIT": "1"})
+    session.run("python", "-m", "coverage", "json", "-q", "-o", "build/coverage.json")
+    session.run("python", "-m", "coverage", "report")
+    totals = json.loads(Path("build/coverage.json").read_text("utf-8"))["totals"]
+    figures = {
+        "lines": (totals["covered_lines"], totals["num_statements"]),
+        "branches": (totals["covered_branches"], totals["num_branches"]),
+    }
+    for what, (covered, every) in figures.items():
+        session.log(f"{what}: {covered} of {every}, {100 * covered / every:.1f} %")
+    if any(100 * covered < COVERED * every for covered, every in figures.values()):
+        session.error(f"expected at least {COVERED} %")
 
 
 @nox.session(default=False)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+
+# A tracer, such as that of coverage, slows down every line: then no example has a deadline.
+settings.register_profile("traced", deadline=None)
+if sys.gettrace() is not None:
+    settings.load_profile("traced")
 
 
 @pytest.fixture(autouse=True)
