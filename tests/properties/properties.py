@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from generators.damage import Damaged, damaged, lying_frames
 from generators.frames import Group, frames
 from generators.traffic import traffic
 from tests.properties import checks, expectations, filters
+from tests.properties.decoded import in_one_file
 from tests.properties.streams import steps
 
 
@@ -22,6 +24,8 @@ class Property(NamedTuple):
     says: str
     drawn: st.SearchStrategy[Any]
     check: Callable[[Any], None]
+    share: float = 1
+    """Part of a profile's examples that it gets: less when an example takes long."""
 
     def test(self, profile: settings) -> Callable[[], None]:
         """A function that runs it under Hypothesis; its ``fuzz_one_input`` takes octets."""
@@ -30,7 +34,8 @@ class Property(NamedTuple):
             self.check(drawn)
 
         run.__qualname__ = run.__name__ = self.check.__name__
-        return profile(given(self.drawn)(run))
+        fewer = settings(profile, max_examples=max(1, round(profile.max_examples * self.share)))
+        return fewer(given(self.drawn)(run))
 
 
 @st.composite
@@ -43,6 +48,15 @@ def _damaged_captures(draw: st.DrawFn) -> tuple[CaptureFile, Damaged]:
 def _lying(draw: st.DrawFn) -> tuple[Group, bytes]:
     group = draw(frames())
     return group, draw(lying_frames(st.just(group[0].data)))
+
+
+@st.composite
+def _honest_or_lying(draw: st.DrawFn) -> Group:
+    group = draw(frames())
+    if draw(st.booleans()):
+        return group
+    lies = [draw(lying_frames(st.just(frame.data))) for frame in group]
+    return [dataclasses.replace(frame, data=data) for frame, data in zip(group, lies, strict=True)]
 
 
 PROPERTIES: Mapping[str, Property] = {
@@ -94,9 +108,28 @@ PROPERTIES: Mapping[str, Property] = {
         lambda drawn: filters.agree(*drawn),
     ),
     "measures": Property(
-        "measures do not depend on the size of chunks, nor on the order of frames",
+        "measures do not depend on the size of chunks, the order of rows, nor the decoder",
         captures(max_groups=4),
         checks.measures,
+        share=0.2,
+    ),
+    "columnar-frames": Property(
+        "every cell of frames, honest and lying, is the same by both decoders",
+        st.lists(_honest_or_lying(), min_size=1, max_size=16),
+        lambda drawn: checks.alike(in_one_file([one for group in drawn for one in group]).data),
+        share=0.5,
+    ),
+    "columnar-files": Property(
+        "every cell of files, damaged or not, and their damage are the same by both decoders",
+        st.one_of(captures(max_groups=3), _damaged_captures()),
+        lambda drawn: checks.alike((drawn if isinstance(drawn, CaptureFile) else drawn[1]).data),
+        share=0.5,
+    ),
+    "columnar-traffic": Property(
+        "every cell of scans, backscatter, pings and replies is the same by both decoders",
+        traffic(),
+        lambda drawn: checks.alike(drawn.file.data),
+        share=0.2,
     ),
     "expectation-text": Property(
         "any text is an expectation file or has problems, never a traceback",

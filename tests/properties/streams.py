@@ -10,6 +10,9 @@ from generators import parts
 from generators.parts import Ends
 
 SYN, ACK = 2, 16
+STREAMS = ("tcp.stream", "udp.stream", "tcp.seq", "tcp.ack", "tcp.analysis.reused_ports")
+"""What the model tells of a packet."""
+
 HOSTS = tuple(bytes((192, 0, 2, n)) for n in (1, 2, 3))
 PORTS = (80, 49153, 65535)
 
