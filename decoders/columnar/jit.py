@@ -22,6 +22,8 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 _SETTINGS = vars(config)
 _widened: Callable[[Any], Any] = numba.types.unliteral
+_njit: Callable[..., Callable[[Any], Any]] = numba.njit
+"""Its stubs do not know all options."""
 _HERE = Path(__file__).parent
 _ROOM = _HERE.parent
 _IMPORT = re.compile(r"^ *from (decoders[.\w]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
@@ -71,12 +73,31 @@ def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
         before = _SETTINGS["CACHE_DIR"]
         _SETTINGS["CACHE_DIR"] = _folder(Path(function.__code__.co_filename)) or before
         try:
-            compiled: Kernel = numba.njit(nogil=True, cache=True, **options)(function)
+            # Nobody takes the address of a kernel: what calls it from C is not made.
+            compiled: Kernel = _njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
         finally:
             _SETTINGS["CACHE_DIR"] = before
         return _once_for_all_numbers(compiled)
 
     return compile_it
+
+
+def _compiled_as_part(function: Kernel, **options: Any) -> Kernel:
+    """Compile what kernels alone call: it is kept in them, and nothing calls it from Python.
+
+    What numba makes so that Python can call a function, and writing it down, is a third of the
+    time that compiling takes. Called from Python such a function raises TypeError.
+    """
+    compiled = _compiled(no_cpython_wrapper=True, **options)(function)
+    if hasattr(compiled, "_insert"):
+
+        def refuse(*args: Any, **kws: Any) -> Any:
+            raise TypeError(f"{function.__name__} is part of kernels: Python cannot call it")
+
+        # What is not entered in the table of machine code is asked of the second.
+        vars(compiled)["_insert"] = lambda *args, **kws: None
+        vars(compiled)["_compile_for_args"] = refuse
+    return compiled
 
 
 def _once_for_all_numbers(compiled: Kernel) -> Kernel:
@@ -97,15 +118,20 @@ def _once_for_all_numbers(compiled: Kernel) -> Kernel:
 
 
 def kernel(function: Kernel) -> Kernel:
-    """Compile a function, and keep it."""
-    return _compiled()(function)
+    """Compile a function that Python calls, and keep it with all its parts."""
+    return _compiled(cache=True)(function)
+
+
+def part(function: Kernel) -> Kernel:
+    """Compile a function that kernels call."""
+    return _compiled_as_part(function)
 
 
 def inlined(function: Kernel) -> Kernel:
-    """Compile a function into its callers."""
-    return _compiled(forceinline=True)(function)
+    """Compile a function into the kernels and parts that call it."""
+    return _compiled_as_part(function, forceinline=True)
 
 
 def merged(function: Kernel) -> Kernel:
     """Make a function part of its only caller, before anything is compiled."""
-    return _compiled(inline="always")(function)
+    return _compiled_as_part(function, inline="always")

@@ -28,7 +28,7 @@ def say_compiling(decoder: str, capture: Capture) -> None:
     from decoders.choice import COLUMNAR, chosen, kernels_are_compiled
 
     if chosen(decoder, capture) == COLUMNAR and not kernels_are_compiled():
-        say("compiling the columnar decoder; this takes a minute or two, once")
+        say("compiling the columnar decoder; this takes half a minute or more, once")
 
 
 def damage_status(capture: Capture) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, kernel, part
 from decoders.columnar.kernels.experts import (
     ACK_LOST,
     ANALYSIS_BIT,
@@ -237,7 +237,7 @@ def _window_size(traces: I64, headers: I64, links: I64, at: int, trace: int) -> 
     return headers[at, HEADER_WINDOW] << scale
 
 
-@kernel
+@part
 def _analyse(
     traces: I64,
     flows: I64,
@@ -307,7 +307,7 @@ def _is_probe(headers: I64, at: int, flows: I64, forward: int, backward: int) ->
     )
 
 
-@kernel
+@part
 def _window_marks(
     headers: I64, at: int, flows: I64, forward: int, backward: int, cells: I64, scale: int
 ) -> int:
@@ -379,7 +379,7 @@ def _acknowledges_lost(headers: I64, at: int, flows: I64, backward: int) -> int:
     return ACK_LOST if first else 0
 
 
-@kernel
+@part
 def _sent_again(
     sent: I64,
     headers: I64,
@@ -470,7 +470,7 @@ def _remember(
     flows[forward, LASTMARKS] = marks
 
 
-@kernel
+@part
 def _show(
     traces: I64,
     flows: I64,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import HAS_ADDRESS_CONTROL
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.facts import note_bit
 from decoders.columnar.kernels.sink import (
     ANOTHERS,
@@ -96,7 +96,7 @@ _HTTP_WORDS = _words(
 )
 
 
-@kernel
+@part
 def _begins(octets: NDArray[np.uint8], start: int, end: int, words: NDArray[np.uint8]) -> bool:
     """Whether octets begin with one of the words."""
     for row in range(len(words)):
@@ -111,7 +111,7 @@ def _begins(octets: NDArray[np.uint8], start: int, end: int, words: NDArray[np.u
     return False
 
 
-@kernel
+@part
 def tcp_payload(
     sink: Sink,
     octets: NDArray[np.uint8],
@@ -137,7 +137,7 @@ def tcp_payload(
     return _named(sink, octets, start, end, limit, name)
 
 
-@kernel
+@part
 def _named(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, name: int
 ) -> int:
@@ -150,7 +150,7 @@ def _named(
     return lacks(start, end, limit, limit - start)
 
 
-@kernel
+@part
 def udp_payload(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, low: int, high: int
 ) -> int:
@@ -180,7 +180,7 @@ def udp_payload(
     return OK
 
 
-@kernel
+@part
 def _is_snmp(octets: NDArray[np.uint8], start: int, end: int) -> bool:
     """A BER sequence as long as what is there."""
     if end - start < 2 or octets[start] != 0x30:
@@ -209,7 +209,7 @@ def _looks_like_dns(octets: NDArray[np.uint8], start: int, end: int) -> bool:
     return questions == 1 and answers == 0 and authority == 0
 
 
-@kernel
+@part
 def _recognised(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, name: int
 ) -> int:
@@ -244,7 +244,7 @@ def _recognised(
     return OK
 
 
-@kernel
+@part
 def _dhcp_ends(octets: NDArray[np.uint8], start: int, end: int) -> bool:
     """Whether DHCP's options come to their end, or BOOTP's vendor area is there."""
     if u32(octets, start + DHCP_OPTIONS - 4) != DHCP_COOKIE:

@@ -67,7 +67,7 @@ from decoders.columnar.classes import (
     QUOTED_VERSION,
     SCANNER_NAMES,
 )
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, kernel, part
 from decoders.columnar.kernels import hashing
 from decoders.tcp_flags import ACK, RST, SYN
 
@@ -144,7 +144,7 @@ def classify(seen: Seen, facts: I64, pairs: I64, classes: U8, scanners: U8, star
     return len(facts)
 
 
-@kernel
+@part
 def _look_ahead(index: I64, entries: I64, state: I64, facts: I64, start: int, hashes: I64) -> None:
     """Hash the next rows' flows and pairs, and read what stands at their places."""
     last = min(start + AHEAD, len(facts))
@@ -237,7 +237,7 @@ def _bits_of(index: I64, entries: I64, state: I64, key: Key) -> int:
     return _bits(index, entries, key, _hash(state, key))
 
 
-@kernel
+@part
 def _bits(index: I64, entries: I64, key: Key, hashed: int) -> int:
     """Bits of a direction, and, four bits higher, of the other one."""
     side = _side(key)
@@ -263,7 +263,7 @@ def _mark_key(index: I64, entries: I64, state: I64, key: Key, bits: int) -> int:
     return _mark(index, entries, key, _hash(state, key), state, bits)
 
 
-@kernel
+@part
 def _mark(index: I64, entries: I64, key: Key, hashed: int, state: I64, bits: int) -> int:
     """Set bits of a direction; what :func:`_bits` would have said before."""
     side = _side(key)
@@ -281,7 +281,7 @@ def _mark(index: I64, entries: I64, key: Key, hashed: int, state: I64, bits: int
     return _as_seen(before, key, side)
 
 
-@kernel
+@part
 def _class(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     kind = facts[row, FACT_KIND]
     if kind == KIND_TCP:
@@ -295,7 +295,7 @@ def _class(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: i
     return LINK_CONTROL if kind == KIND_CONTROL else OTHER
 
 
-@kernel
+@part
 def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     """SYN: probe. SYN,ACK and RST: replies to what the other side sent, else backscatter."""
     known = HAS_PAIR | HAS_PORTS | HAS_FLAGS
@@ -323,7 +323,7 @@ def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed:
     return OTHER
 
 
-@kernel
+@part
 def _datagram(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
     """The direction that began a conversation probes, the other one replies."""
     has = facts[row, FACT_HAS]
@@ -342,7 +342,7 @@ def _datagram(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed
     return REPLY if replies else UDP_PROBE
 
 
-@kernel
+@part
 def _icmp(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
@@ -358,7 +358,7 @@ def _icmp(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     return LINK_CONTROL if _ROUTER_BITS >> kind & 1 else OTHER
 
 
-@kernel
+@part
 def _icmpv6(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
@@ -387,7 +387,7 @@ def _everybody(version: int, high: int, low: int) -> Key:
     return high, low, 0, 0, (_PINGED_ALL << 36) | (version << 32)
 
 
-@kernel
+@part
 def _ping(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if facts[row, FACT_HAS] & HAS_PAIR:
         if _is_group(facts, row):
@@ -399,7 +399,7 @@ def _ping(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     return PING
 
 
-@kernel
+@part
 def _echo_reply(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_PAIR:
         return BACKSCATTER
@@ -410,7 +410,7 @@ def _echo_reply(index: I64, entries: I64, state: I64, facts: I64, row: int) -> i
     return REPLY if _bits_of(index, entries, state, asker) & 15 else BACKSCATTER
 
 
-@kernel
+@part
 def _error(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     """Was the quoted packet seen? A TCP or UDP header is one of a flow, others are a pair's."""
     if not facts[row, FACT_HAS] & HAS_QUOTED:
@@ -428,7 +428,7 @@ def _error(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
     return REPLY if seen_bits & 15 else BACKSCATTER
 
 
-@kernel
+@part
 def _scanners(facts: I64, row: int) -> int:
     """Marks of an IPv4 probe: SYN without ACK, UDP, echo request."""
     if facts[row, FACT_VERSION] != 4:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import kernel
+from decoders.columnar.jit import part
 from decoders.columnar.kernels.flows import EXPERTS
 from decoders.columnar.kernels.sink import (
     CHAT,
@@ -62,7 +62,7 @@ _TEXTS = np.array(CONVERSATION_TEXTS)
 _FAST_OPEN_TEXT, _REUSED_TEXT, _FIN_TEXT = CONVERSATION_TEXTS[SAID:]
 
 
-@kernel
+@part
 def item(experts: I64, state: I64, headers: I64, at: int, severity: int, message: int) -> None:
     """One expert item of a header."""
     nth = state[EXPERTS]
@@ -74,27 +74,27 @@ def item(experts: I64, state: I64, headers: I64, at: int, severity: int, message
     state[EXPERTS] = nth + 1
 
 
-@kernel
+@part
 def note_fast_open(experts: I64, state: I64, headers: I64, at: int) -> None:
     """A SYN,ACK for more than the SYN."""
     item(experts, state, headers, at, NOTE, _FAST_OPEN_TEXT)
 
 
-@kernel
+@part
 def note_reused(experts: I64, state: I64, headers: I64, cells: I64, at: int) -> None:
     """Of a header that is not analysed only its reused ports are said."""
     cells[at, MARKS] |= ANALYSIS_BIT | FLAGS_BIT | REUSED_PORTS
     item(experts, state, headers, at, NOTE, _REUSED_TEXT)
 
 
-@kernel
+@part
 def note_fin(experts: I64, state: I64, headers: I64, cells: I64, at: int, answered: bool) -> None:
     """A FIN; ``answered``: the other side has sent one before."""
     cells[at, MARKS] |= FIN_PASSIVE if answered else FIN_ACTIVE
     item(experts, state, headers, at, NOTE, _FIN_TEXT)
 
 
-@kernel
+@part
 def note_marks(experts: I64, state: I64, headers: I64, cells: I64, at: int, marks: int) -> None:
     """Marks, and an item for each in the order of their names."""
     cells[at, MARKS] |= ANALYSIS_BIT | marks

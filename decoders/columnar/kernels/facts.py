@@ -24,7 +24,7 @@ from decoders.columnar.classes import (
     HAS_TYPE,
     QUOTED_KIND,
 )
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.sink import FACTS_AT, FACTS_WANTED, SIDE, Sink, u32
 
 
@@ -48,7 +48,7 @@ def note_version(sink: Sink, version: int) -> None:
         _note_version(sink, version)
 
 
-@kernel
+@part
 def _note_version(sink: Sink, version: int) -> None:
     base = _base(sink)
     if base < 0:
@@ -68,7 +68,7 @@ def note_pair_4(sink: Sink, src: int, dst: int, identification: int) -> None:
         _note_pair_4(sink, src, dst, identification)
 
 
-@kernel
+@part
 def _note_pair_4(sink: Sink, src: int, dst: int, identification: int) -> None:
     base = _base(sink)
     if base < 0:
@@ -87,7 +87,7 @@ def note_pair_6(sink: Sink, octets: NDArray[np.uint8], src: int, dst: int) -> No
         _note_pair_6(sink, octets, src, dst)
 
 
-@kernel
+@part
 def _note_pair_6(sink: Sink, octets: NDArray[np.uint8], src: int, dst: int) -> None:
     base = _base(sink)
     if base < 0:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, kernel, part
 from decoders.columnar.kernels.sink import HEADER_ACK, HEADER_FLAGS, HEADER_LENGTH
 from decoders.columnar.transport import (
     ACK_RTT,
@@ -81,7 +81,7 @@ def after(a: int, b: int) -> bool:
     return (b - a) & HALF != 0
 
 
-@kernel
+@part
 def forget(flows: I64, sent: I64, state: I64, flow: int) -> None:
     """The conversation of a flow is over: one that begins now takes its place."""
     if flow == 0:
@@ -129,7 +129,7 @@ def append(sent: I64, state: I64, flows: I64, flow: int) -> int:
     return place
 
 
-@kernel
+@part
 def acknowledge(
     sent: I64, state: I64, headers: I64, at: int, flows: I64, flow: int, cells: I64, now: int
 ) -> None:
@@ -146,7 +146,7 @@ def acknowledge(
     flows[flow, CLEANED_ACK], flows[flow, CLEANED_COUNT] = ack, flows[flow, COUNT]
 
 
-@kernel
+@part
 def _drop_acknowledged(
     sent: I64, state: I64, flows: I64, flow: int, ack: int, cells: I64, at: int, now: int
 ) -> None:
@@ -178,7 +178,7 @@ def _drop_acknowledged(
     flows[flow, TAIL] = last
 
 
-@kernel
+@part
 def in_flight(
     sent: I64, headers: I64, at: int, flows: I64, forward: int, cells: I64, base: int
 ) -> None:

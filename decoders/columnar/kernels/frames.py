@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import FACTS
-from decoders.columnar.jit import kernel, merged
+from decoders.columnar.jit import kernel, merged, part
 from decoders.columnar.kernels.link import ETHERNET, left_over, link_layer
 from decoders.columnar.kernels.network import upper
 from decoders.columnar.kernels.sink import (
@@ -100,7 +100,7 @@ def decode_frames(
 NO_ROOM, TOO_MANY = 1, 2
 
 
-@kernel
+@part
 def keep(sink: Sink, cells: Cells, row: int) -> int:
     """Put what was found in a frame into the cells: OK, NO_ROOM or TOO_MANY of one field."""
     counts, found = cells.counts, sink[FOUND_AT:PORTS_AT]

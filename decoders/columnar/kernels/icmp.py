@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import KIND_ICMP, KIND_ICMPV6
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.facts import decide, note_type
 from decoders.columnar.kernels.sink import (
     CHECKSUM_GROUP,
@@ -65,7 +65,7 @@ def _quote(sink: Sink, kind: int, start: int, end: int, limit: int) -> None:
         sink[QUOTES] = 1
 
 
-@kernel
+@part
 def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """ICMP (RFC 792, RFC 4884)."""
     enter(sink, _ICMP)
@@ -111,7 +111,7 @@ def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     return OK
 
 
-@kernel
+@part
 def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """ICMPv6 (RFC 4443); redirects are left to another decoder."""
     enter(sink, _ICMPV6)

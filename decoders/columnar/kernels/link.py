@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import inlined, kernel, merged
+from decoders.columnar.jit import inlined, merged, part
 from decoders.columnar.kernels.ppp import serial
 from decoders.columnar.kernels.sink import (
     BEHIND_LENGTH,
@@ -110,7 +110,7 @@ def is_tag(kind: int) -> bool:
     return kind in (VLAN, OLD_VLAN, SERVICE)
 
 
-@kernel
+@part
 def left_over(sink: Sink, octets: NDArray[np.uint8]) -> int:
     """Padding, frame check sequence and trailer behind a payload that ended early."""
     at, limit = sink[LEFT_CUT], sink[LEFT_LIMIT]
@@ -181,7 +181,7 @@ def _look_behind(
     sink[FRAME_START], sink[FRAME_END], sink[FRAME_LIMIT] = frame
 
 
-@kernel
+@part
 def llc(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """802.2, and what follows by SNAP's EtherType or by IP's own SAP."""
     enter(sink, _LLC)
@@ -240,7 +240,7 @@ def _length_frame(
     return status
 
 
-@kernel
+@part
 def ethernet(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, known_fcs: int
 ) -> int:
@@ -269,7 +269,7 @@ NO_TRAILER = -2
 """In place of octets of FCS: nobody looks for what a payload leaves over."""
 
 
-@kernel
+@part
 def ethertype(
     sink: Sink,
     octets: NDArray[np.uint8],
@@ -379,7 +379,7 @@ def _tagged_length(
     return llc(sink, octets, start, end, limit)
 
 
-@kernel
+@part
 def cooked(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, second: bool
 ) -> int:

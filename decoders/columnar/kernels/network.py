@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import KIND_CONTROL
-from decoders.columnar.jit import inlined, kernel, merged
+from decoders.columnar.jit import inlined, merged, part
 from decoders.columnar.kernels.facts import (
     decide,
     note_pair_4,
@@ -188,7 +188,7 @@ def _payload(
     return _rare_payload(sink, octets, proto, start, end, limit)
 
 
-@kernel
+@part
 def _rare_payload(
     sink: Sink, octets: NDArray[np.uint8], proto: int, start: int, end: int, limit: int
 ) -> int:
@@ -239,7 +239,7 @@ def _name_carrier(sink: Sink, proto: int) -> None:
         undecoded(sink, _MPLS_IN_IP)
 
 
-@kernel
+@part
 def arp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """ARP and RARP."""
     enter(sink, _ARP)
@@ -264,7 +264,7 @@ def arp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     return OK
 
 
-@kernel
+@part
 def ipv4(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """An IPv4 packet."""
     enter(sink, _IP)
@@ -303,7 +303,7 @@ def ipv4(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     return _whole_header(sink, octets, start, end, limit, size)
 
 
-@kernel
+@part
 def _cut_header(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """The fields of an IPv4 header of which fewer than 20 octets are there."""
     captured = end - start
@@ -382,7 +382,7 @@ def _judge_ttl(sink: Sink, ttl: int, proto: int, dst: int) -> None:
         expert(sink, NOTE, SEQUENCE, _LOW_TTL + ttl)
 
 
-@kernel
+@part
 def _end_of_source_route(
     octets: NDArray[np.uint8], start: int, end: int, limit: int, size: int
 ) -> tuple[int, int]:
@@ -416,7 +416,7 @@ def _end_of_source_route(
     return OK, 0
 
 
-@kernel
+@part
 def _options(sink: Sink, octets: NDArray[np.uint8], at: int, end: int) -> None:
     """What is wrong with the options of an IPv4 header."""
     fillers = 0
@@ -442,7 +442,7 @@ def _options(sink: Sink, octets: NDArray[np.uint8], at: int, end: int) -> None:
         at += length
 
 
-@kernel
+@part
 def ipv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """An IPv6 packet with its extension headers."""
     enter(sink, _IPV6)
@@ -529,7 +529,7 @@ def _extensions(
     return DELEGATE
 
 
-@kernel
+@part
 def _extension(
     sink: Sink, octets: NDArray[np.uint8], kind: int, start: int, end: int, limit: int
 ) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import KIND_CONTROL
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.facts import decide
 from decoders.columnar.kernels.sink import (
     DELEGATE,
@@ -70,7 +70,7 @@ def _header(
     return OK
 
 
-@kernel
+@part
 def discovery(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPPoE discovery: header and tags."""
     enter(sink, _PPPOED)
@@ -94,7 +94,7 @@ def discovery(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit
     return OK
 
 
-@kernel
+@part
 def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPPoE session: its length field says where the PPP packet ends."""
     enter(sink, _PPPOES)
@@ -124,7 +124,7 @@ def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: 
     return control_packet(sink, octets, at, min(end, limit), limit)
 
 
-@kernel
+@part
 def control_packet(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """The PPP protocol field and its packet; IP is left to come next."""
     status = lacks(start, end, limit, 1)
@@ -150,7 +150,7 @@ def control_packet(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, 
     return _other_packet(sink, octets, proto, start, end, limit)
 
 
-@kernel
+@part
 def _other_packet(
     sink: Sink, octets: NDArray[np.uint8], proto: int, start: int, end: int, limit: int
 ) -> int:
@@ -186,7 +186,7 @@ def _other_packet(
     return OK
 
 
-@kernel
+@part
 def _control(
     sink: Sink,
     octets: NDArray[np.uint8],
@@ -215,7 +215,7 @@ def _control(
     return lacks(start, end, limit, length) if length > 4 else OK
 
 
-@kernel
+@part
 def _authentication(
     sink: Sink,
     octets: NDArray[np.uint8],
@@ -239,7 +239,7 @@ def _authentication(
     return lacks(start, end, limit, u16(octets, start + 2))
 
 
-@kernel
+@part
 def serial(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPP behind its name, with or without HDLC's address and control."""
     status = lacks(start, end, limit, 2)

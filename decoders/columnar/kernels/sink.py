@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import FACTS
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.numbers import (
     FIELD_NAMES,
     MALFORMED_MARK,
@@ -159,7 +159,7 @@ def put_span(sink: Sink, number: int, start: int, size: int) -> None:
     put(sink, number, (start << SPAN_BITS) | size)
 
 
-@kernel
+@part
 def _grow(sink: Sink, name: int) -> int:
     """A new node of the trie; the same one when there is no room."""
     node, following = sink[NODE], sink[NODES]
@@ -219,7 +219,7 @@ def expert(sink: Sink, severity: int, group: int, message: int) -> None:
         _expert(sink, severity, group, message)
 
 
-@kernel
+@part
 def _expert(sink: Sink, severity: int, group: int, message: int) -> None:
     if group == MALFORMED_GROUP:
         put(sink, _MALFORMED_FIELD, MALFORMED_MARK)
@@ -231,7 +231,7 @@ def _expert(sink: Sink, severity: int, group: int, message: int) -> None:
     put(sink, _MESSAGE, message)
 
 
-@kernel
+@part
 def ran_out(sink: Sink, status: int) -> None:
     """What is shown when a layer reads further than it can."""
     if status == SHORT:
@@ -243,7 +243,7 @@ def ran_out(sink: Sink, status: int) -> None:
         expert(sink, ERROR, MALFORMED_GROUP, _EXCEPTION)
 
 
-@kernel
+@part
 def undecoded(sink: Sink, message: int) -> None:
     """Say what is not seen inside the frame; the first reason stands."""
     if sink[MARKS] & UNDECODED_ROW:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, kernel, part
 from decoders.columnar.kernels import hashing
 from decoders.columnar.kernels.experts import TFO_BIT
 from decoders.columnar.kernels.sink import (
@@ -122,7 +122,7 @@ def annotate(table: Table, headers: I64, cells: I64, links: I64, start: int) -> 
     return len(headers)
 
 
-@kernel
+@part
 def _look_ahead(
     index: I64, entries: I64, state: I64, headers: I64, start: int, hashes: I64
 ) -> None:

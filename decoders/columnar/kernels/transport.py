@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import FACT_FLAGS, FACT_SEQ, HAS_FLAGS, HAS_SEQ, KIND_TCP, KIND_UDP
-from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.application import tcp_payload, udp_payload
 from decoders.columnar.kernels.facts import decide, note, note_ports
 from decoders.columnar.kernels.sink import (
@@ -129,7 +129,7 @@ def _ends(sink: Sink, src: int, dst: int) -> None:
     put(sink, dst, _shown_address(sink[VERSION], sink[DST]))
 
 
-@kernel
+@part
 def _address(octets: NDArray[np.uint8], version: int, address: int) -> tuple[int, int]:
     """The two halves of an address."""
     if version != 6:
@@ -158,7 +158,7 @@ def _header(
     sink[HEADER_AT + HEADER_SRCPORT], sink[HEADER_AT + HEADER_DSTPORT] = srcport, dstport
 
 
-@kernel
+@part
 def tcp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """A TCP header and what it carries."""
     enter(sink, _TCP)
@@ -291,7 +291,7 @@ def _rest(
     return status
 
 
-@kernel
+@part
 def _options(
     sink: Sink, octets: NDArray[np.uint8], segment: tuple[int, int, int], size: int, flags: int
 ) -> tuple[int, int]:
@@ -384,7 +384,7 @@ def _enter_udp(sink: Sink, lite: bool) -> None:
         decide(sink, KIND_UDP)
 
 
-@kernel
+@part
 def udp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, lite: bool) -> int:
     """A UDP or UDP-Lite header and what it carries."""
     _enter_udp(sink, lite)
