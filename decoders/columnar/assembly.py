@@ -161,7 +161,7 @@ class Assembly:
         counts = np.bincount(events[:, 1], minlength=1)
         starts = np.cumsum(counts) - counts
         ordered = np.empty(len(events), np.int64)
-        gather.order_events(events, starts, ordered)
+        gather.order_events(events, starts.copy(), ordered)
         found: dict[int, list[polars.Series]] = {}
         for code in np.flatnonzero(counts).tolist():
             chosen = ordered[starts[code] : starts[code] + counts[code]]

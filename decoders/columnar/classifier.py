@@ -26,6 +26,7 @@ class Classifier:
             index=np.zeros(2 * _FIRST_ENTRIES, np.int64),
             entries=np.empty((_FIRST_ENTRIES, classes.ENTRY), np.int64),
             state=np.zeros(classes.SEEN_STATES, np.int64),
+            hashes=np.empty((2, classes.AHEAD), np.int64),
         )
         self._seen.state[classes.SEED] = secrets.randbits(32)
         self.counts: Counter[str] = Counter()

@@ -143,7 +143,8 @@ def _all_ipv4(values: Values, valid: Valid) -> bool:
 def _dotted_quads(values: Values, valid: Valid) -> polars.Series:
     views = np.zeros((len(values), 16), np.uint8)
     behind = np.empty(len(values) * gather.LONGEST_IPV4, np.uint8)
-    used = gather.addresses_to_views(values, valid, views, behind)
+    text = np.empty(gather.LONGEST_IPV4, np.uint8)
+    used = gather.addresses_to_views(values, valid, views, behind, text)
     long = pyarrow.py_buffer(behind[:used].copy())
     buffers = [_bits(valid), pyarrow.py_buffer(views), long]
     return _series(pyarrow.Array.from_buffers(pyarrow.string_view(), len(values), buffers))

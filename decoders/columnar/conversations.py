@@ -33,6 +33,7 @@ class Conversations:
             index=np.zeros(2 * _FIRST_ENTRIES, np.int64),
             entries=np.empty((_FIRST_ENTRIES, streams.ENTRY), np.int64),
             state=np.zeros(streams.TABLE_STATES, np.int64),
+            hashes=np.empty(streams.AHEAD, np.int64),
         )
         self._table.state[streams.SEED] = secrets.randbits(32)
         self._trail = _first_trail(wanted)

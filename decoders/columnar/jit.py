@@ -1,4 +1,4 @@
-"""How kernels are compiled: without the GIL, and kept on disk.
+"""How kernels are compiled: without the GIL and without counting references, and kept on disk.
 
 Numba keeps a compiled function as long as the function's own file does not change. A kernel also
 depends on other files: the functions that it calls and the registry of fields, whose positions
@@ -19,6 +19,10 @@ import numba
 from numba.core import config
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_OPTIONS = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": False}
+"""Nobody takes the address of a kernel, so that what calls it from C is not made. Kernels make no
+arrays, so that numba need not count who holds those that they are given: half of their time."""
 
 _SETTINGS = vars(config)
 _widened: Callable[[Any], Any] = numba.types.unliteral
@@ -73,8 +77,7 @@ def _compiled(**options: Any) -> Callable[[Kernel], Kernel]:
         before = _SETTINGS["CACHE_DIR"]
         _SETTINGS["CACHE_DIR"] = _folder(Path(function.__code__.co_filename)) or before
         try:
-            # Nobody takes the address of a kernel: what calls it from C is not made.
-            compiled: Kernel = _njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
+            compiled: Kernel = _njit(**_OPTIONS, **options)(function)
         finally:
             _SETTINGS["CACHE_DIR"] = before
         return _once_for_all_numbers(compiled)

@@ -113,14 +113,15 @@ class Seen(NamedTuple):
     state: I64
     """Entries so far; seed of the hash; entries that lacked; pairs of the batch
     used; what the look ahead came upon."""
+    hashes: I64
+    """[2, AHEAD]: those of the rows that are next."""
 
 
 @kernel
 def classify(seen: Seen, facts: I64, pairs: I64, classes: U8, scanners: U8, start: int) -> int:
     """Classify rows from ``start`` on; the first row that there is no room for."""
-    index, entries, state = seen
+    index, entries, state, hashes = seen
     room = min(len(entries), len(index) // 2)
-    hashes = np.empty((2, AHEAD), np.int64)
     for row in range(start, len(facts)):
         nth = (row - start) % AHEAD
         if nth == 0:

@@ -64,12 +64,14 @@ def spans_to_views(
 def order_events(
     events: NDArray[np.int64], starts: NDArray[np.int64], ordered: NDArray[np.int64]
 ) -> None:
-    """Sort events by their code; ``starts`` [code] says where each code's events begin."""
-    at = starts.copy()
+    """Sort events by their code.
+
+    ``starts`` [code] says where each code's events begin, and afterwards where they end.
+    """
     for event in range(len(events)):
         code = events[event, 1]
-        ordered[at[code]] = event
-        at[code] += 1
+        ordered[starts[code]] = event
+        starts[code] += 1
 
 
 @kernel
@@ -95,12 +97,13 @@ def addresses_to_views(
     valid: NDArray[np.uint8],
     views: NDArray[np.uint8],
     behind: NDArray[np.uint8],
+    text: NDArray[np.uint8],
 ) -> int:
     """Arrow's views of IPv4 addresses as dotted quads; octets used of ``behind``.
 
-    ``views`` [row, 16] is zero; ``behind`` has room for LONGEST_IPV4 octets a row.
+    ``views`` [row, 16] is zero; ``behind`` has room for LONGEST_IPV4 octets a row, ``text``
+    for one.
     """
-    text = np.empty(LONGEST_IPV4, np.uint8)
     long = 0
     for row in range(len(values)):
         if not valid[row]:

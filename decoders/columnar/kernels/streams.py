@@ -89,6 +89,8 @@ class Table(NamedTuple):
     """[entry, ENTRY]"""
     state: I64
     """Entries, TCP and UDP streams so far; seed of the hash; what the look ahead came upon."""
+    hashes: I64
+    """[AHEAD]: those of the headers that are next."""
 
 
 @kernel
@@ -98,9 +100,8 @@ def annotate(table: Table, headers: I64, cells: I64, links: I64, start: int) -> 
     ``cells`` [header, NUMBERED or more] and ``links`` [header, LINK_PLACES] are written over; links
     may be of no rows.
     """
-    index, entries, state = table.index, table.entries, table.state
+    index, entries, state, hashes = table
     room = min(len(entries), len(index) // 2)
-    hashes = np.empty(AHEAD, np.int64)
     for at in range(start, len(headers)):
         if state[ENTRIES] >= room:
             return at
