@@ -7,6 +7,7 @@ all that it shares with this process counted in full, is looked at when it has e
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import select
@@ -77,6 +78,10 @@ def _child(action: Callable[[], int], limits: Limits, out: IO[bytes], heard: IO[
     try:
         os.dup2(out.fileno(), 1)
         os.dup2(heard.fileno(), 2)
+        # A test has others in their place.
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+        faulthandler.disable()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         most = mapped() + limits.octets
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
