@@ -1,8 +1,8 @@
 """Classifies the frames of whole batches; what was seen persists from batch to batch.
 
-Memory: 48 octets and at most 32 of an index for each conversation of TCP or UDP, for each two
-addresses that met, and for each two of which one pinged the other. Nothing is forgotten, as in
-:mod:`decoders.classify`.
+Memory: 17 octets and at most 26 of an index for each conversation of TCP or UDP, for each two
+addresses that met, and for each two of which one pinged the other; 32 more with IPv6. Nothing is
+forgotten, as in :mod:`decoders.classify`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import numpy as np
 from decoders.columnar.classes import CLASS_NAMES, I64, Classified
 from decoders.columnar.kernels import classes, hashing
 
-_FIRST_ENTRIES = 1024
-
 
 class Classifier:
     """Classifies the packets of one capture; feed it the facts of every batch in file order."""
 
     def __init__(self) -> None:
+        keys = hashing.first_keys()
         self._seen = classes.Seen(
-            index=np.zeros(2 * _FIRST_ENTRIES, np.int64),
-            entries=np.empty((_FIRST_ENTRIES, classes.ENTRY), np.int64),
+            keys=keys,
+            marks=np.empty(len(keys.keys), np.uint8),
             state=np.zeros(classes.SEEN_STATES, np.int64),
             hashes=np.empty((2, classes.AHEAD), np.int64),
         )
@@ -57,15 +56,13 @@ class Classifier:
     @property
     def octets(self) -> int:
         """Octets that the state takes."""
-        return self._seen.index.nbytes + self._seen.entries.nbytes
+        return hashing.octets(self._seen.keys) + self._seen.marks.nbytes
 
     def _grow(self) -> None:
-        needed = int(self._seen.state[classes.NEEDED])
-        if needed >= hashing.MOST_ENTRIES:
-            raise MemoryError("more conversations and pairs than can be told apart")
-        index = self._seen.index
-        while 2 * needed > len(index):
-            index = hashing.larger_index(index)
-        self._seen = self._seen._replace(
-            index=index, entries=hashing.with_room(self._seen.entries, needed)
+        needed, known = (
+            int(self._seen.state[classes.NEEDED]),
+            int(self._seen.state[classes.ENTRIES]),
         )
+        keys = hashing.grown(self._seen.keys, needed, needed - known)
+        marks = hashing.with_room(self._seen.marks, needed)
+        self._seen = self._seen._replace(keys=keys, marks=marks)

@@ -3,9 +3,9 @@
 Results do not depend on where a batch ends. The rules stand in
 :mod:`decoders.columnar.kernels.streams` and :mod:`decoders.columnar.kernels.analysis`.
 
-Memory: a conversation takes 80 octets and at most 32 of an index; with analysis 48 more, 192 for
-each direction that sent something, and 40 for each segment that nobody acknowledged. Arrays grow
-by a quarter, indexes to twice their size.
+Memory: a conversation takes 36 octets and at most 26 of an index, 32 more with IPv6; with analysis
+28 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
+each segment that nobody acknowledged. Arrays grow by an eighth, indexes to twice their size.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.kernels import analysis, flows, hashing, streams
-from decoders.columnar.transport import ANALYSED, EXPERT_PLACES, I64, NUMBERED, Found
-
-_FIRST_ENTRIES = 1024
+from decoders.columnar.kernels.sink import HEADER_PLACES, HEADER_SHOWN, HEADER_TCP
+from decoders.columnar.transport import ANALYSED, EXPERT_PLACES, I64, NOTHING, NUMBERED, Found
 
 
 class Conversations:
@@ -29,9 +28,10 @@ class Conversations:
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted
+        keys = hashing.first_keys()
         self._table = streams.Table(
-            index=np.zeros(2 * _FIRST_ENTRIES, np.int64),
-            entries=np.empty((_FIRST_ENTRIES, streams.ENTRY), np.int64),
+            keys=keys,
+            notes=np.empty((len(keys.keys), streams.NOTES), np.uint32),
             state=np.zeros(streams.TABLE_STATES, np.int64),
             hashes=np.empty(streams.AHEAD, np.int64),
         )
@@ -56,9 +56,11 @@ class Conversations:
         return Found(cells, experts)
 
     def _analyse(self, headers: I64, frames: flows.Frames, cells: I64, links: I64) -> None:
-        at, entries = 0, self._table.entries
+        at, notes = 0, self._table.notes
+        waiting = hashing.with_room(self._trail.waiting, len(notes))
+        self._trail = self._trail._replace(waiting=waiting)
         while True:
-            at = analysis.annotate(self._trail, entries, headers, frames, cells, links, at)
+            at = analysis.annotate(self._trail, notes, headers, frames, cells, links, at)
             if at == len(headers):
                 return
             self._grow_trail()
@@ -67,18 +69,15 @@ class Conversations:
     def octets(self) -> int:
         """Octets that the state takes."""
         table, trail = self._table, self._trail
-        arrays = (table.index, table.entries, trail.traces, trail.flows, trail.sent)
-        return sum(array.nbytes for array in arrays)
+        arrays = (table.notes, trail.waiting, trail.traces, trail.flows, trail.sent)
+        return hashing.octets(table.keys) + sum(array.nbytes for array in arrays)
 
     def _grow_table(self) -> None:
         """Room for at least one conversation more."""
         table = self._table
         entries = int(table.state[streams.ENTRIES]) + 1
-        if entries >= hashing.MOST_ENTRIES:
-            raise MemoryError("more conversations than can be told apart")
-        if 2 * entries > len(table.index):
-            table = table._replace(index=hashing.larger_index(table.index))
-        self._table = table._replace(entries=hashing.with_room(table.entries, entries))
+        keys, notes = hashing.grown(table.keys, entries, 1), hashing.with_room(table.notes, entries)
+        self._table = table._replace(keys=keys, notes=notes)
 
     def _grow_trail(self) -> None:
         """Room for at least one segment more."""
@@ -92,15 +91,25 @@ class Conversations:
 
 
 def _first_trail(wanted: bool) -> flows.Trail:
-    rows = _FIRST_ENTRIES if wanted else flows.ROOM
+    rows = hashing.FIRST_ENTRIES if wanted else flows.ROOM
     trail = flows.Trail(
         traces=np.empty((rows, flows.TRACE_PLACES), np.int64),
         flows=np.empty((rows, flows.FLOW_PLACES), np.int64),
         sent=np.empty((rows, flows.SENT_PLACES), np.int64),
         experts=np.empty((rows, EXPERT_PLACES), np.int64),
         state=np.zeros(flows.TRAIL_STATES, np.int64),
+        waiting=np.empty((rows, flows.WAITING_PLACES), np.uint32),
+        again=_again(),
     )
     for place in (flows.TRACES, flows.FLOWS, flows.SENT):
         trail.state[place] = 1
     flows.clear(trail.flows, 0)
     return trail
+
+
+def _again() -> flows.Again:
+    """A TCP segment of the layer's own packet, without payload."""
+    headers = np.zeros((1, HEADER_PLACES), np.int64)
+    headers[0, [HEADER_TCP, HEADER_SHOWN]] = 1
+    cells = np.full((1, ANALYSED), NOTHING, np.int64)
+    return flows.Again(headers, cells, np.zeros((1, streams.LINK_PLACES), np.int64))

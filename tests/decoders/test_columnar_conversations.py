@@ -20,7 +20,7 @@ from decoders.columnar.conversations import Conversations
 from decoders.columnar.jit import kernel
 from decoders.columnar.kernels import flows, hashing, sink, streams
 from decoders.columnar.numbers import CONVERSATION_TEXTS, spelled
-from decoders.columnar.transport import FIELD_OF, I64, MARK_FIELDS, STREAM
+from decoders.columnar.transport import FIELD_OF, MARK_FIELDS, STREAM
 from decoders.fields import FIELDS
 from decoders.row import Datagram, Segment
 from decoders.tcp_analysis import MOST_UNACKED
@@ -265,38 +265,48 @@ def test_tables_grow(wanted: bool) -> None:
     conversations = Conversations(wanted)
     assert annotate(conversations, syns(ports, ports)) == list(range(50_000))
     assert annotate(conversations, syns(ports[::-1], ports[::-1])) == list(range(49_999, -1, -1))
-    assert conversations.octets < 50_000 * (600 if wanted else 160)
+    assert conversations.octets < 50_000 * (480 if wanted else 80)
+
+
+def test_a_probe_that_nobody_answers_takes_little_memory() -> None:
+    ports = np.arange(50_000)
+    conversations = Conversations(True)
+    annotate(conversations, syns(ports, ports))
+    assert conversations.octets < 50_000 * 110
 
 
 @kernel
-def find(index: I64, entries: I64, key: tuple[int, int, int, int, int], hashed: int) -> int:
-    return hashing.find(index, entries, key, hashed)
+def find(table: hashing.Keys, key: hashing.Key, hashed: int) -> int:
+    return hashing.find(table, key, hashed)
 
 
 @kernel
-def insert(
-    index: I64,
-    entries: I64,
-    key: tuple[int, int, int, int, int],
-    hashed: int,
-    place: int,
-    entry: int,
-) -> None:
-    hashing.insert(index, entries, key, hashed, place, entry)
+def insert(table: hashing.Keys, key: hashing.Key, hashed: int, place: int, entry: int) -> None:
+    hashing.insert(table, key, hashed, place, entry)
 
 
 def test_keys_of_one_hash_are_told_apart() -> None:
-    """Every key falls on the same place of the index; the entries decide."""
-    index, entries = np.zeros(8, np.int64), np.zeros((4, hashing.KEY), np.int64)
-    keys = [(0, 1, 0, 2, 3), (0, 1, 0, 2, 4), (0, 1, 0, 3, 3), (1, 1, 0, 2, 3)]
+    """Every key falls on the same place of the index; the keys decide."""
+    wide = np.zeros((3, hashing.WIDE), np.int64)
+    wide[0, 0] = 1
+    table = hashing.Keys(np.zeros(16, np.int64), np.zeros((8, hashing.KEY), np.int64), wide)
+    keys = [
+        (0, 1, 0, 2, 3),
+        (0, 1, 0, 2, 4),
+        (0, 1, 0, 3, 3),
+        (1, 1, 0, 2, 3),
+        (1, 1, 1, 2, 3),
+        (0, (1 << 32) - 1, 0, 2, 3),
+    ]
     for entry, key in enumerate(keys):
-        place = -1 - find(index, entries, key, 7)
-        assert place == (7 + entry) % 8
-        insert(index, entries, key, 7, place, entry)
-    assert [find(index, entries, key, 7) for key in keys] == [0, 1, 2, 3]
-    larger = np.zeros(16, np.int64)
-    hashing.rehash(index, larger)
-    assert [find(larger, entries, key, 7) for key in keys] == [0, 1, 2, 3]
+        place = -1 - find(table, key, 7)
+        assert place == (7 + entry) % 16
+        insert(table, key, 7, place, entry)
+    assert [find(table, key, 7) for key in keys] == [0, 1, 2, 3, 4, 5]
+    assert wide.tolist() == [[3, 0, 0, 0], [1, 1, 0, 2], [1, 1, 1, 2]]
+    larger = np.zeros(32, np.int64)
+    hashing.rehash(table.index, larger)
+    assert [find(table._replace(index=larger), key, 7) for key in keys] == [0, 1, 2, 3, 4, 5]
 
 
 def test_results_do_not_depend_on_the_seed_of_the_hash() -> None:

@@ -62,6 +62,13 @@ from decoders.columnar.kernels.flows import (
     SYN_TIME,
     TRACES,
     UNSHIFTED,
+    WAITING_ACK,
+    WAITING_FRAME,
+    WAITING_HOW,
+    WAITING_SEQ,
+    WAITING_TIME_HI,
+    WAITING_TIME_LO,
+    WAITING_WINDOW,
     WINDOW,
     WORD,
     Frames,
@@ -94,10 +101,12 @@ from decoders.columnar.kernels.streams import (
     LINK_OTHER,
     LINK_SIDE,
     LINK_WHAT,
+    NO_TRACE,
     OPENED,
     OPENED_AGAIN,
     REUSED,
     TRACE,
+    WAITS,
 )
 from decoders.columnar.transport import (
     ABSENT,
@@ -108,6 +117,7 @@ from decoders.columnar.transport import (
     DUPLICATE_ACK_NUM,
     INITIAL_RTT,
     MARKS,
+    NO_SCALE_OPTION,
     NOTHING,
     RTO,
     RTO_FRAME,
@@ -126,20 +136,21 @@ from decoders.tcp_analysis import (
 from decoders.tcp_flags import ACK, FIN, RST, SYN
 
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 
 _SENT_BEFORE = RETRANSMISSION | OUT_OF_ORDER
 
 
 @kernel
 def annotate(
-    trail: Trail, entries: I64, headers: I64, frames: Frames, cells: I64, links: I64, start: int
+    trail: Trail, notes: U32, headers: I64, frames: Frames, cells: I64, links: I64, start: int
 ) -> int:
     """Analyse the TCP headers from ``start`` on; the first header that there is no room for.
 
     ``cells`` [header, ANALYSED] and ``links`` are as :func:`streams.annotate` left them;
-    ``entries`` are those of its table.
+    ``notes`` are those of its table.
     """
-    traces, flows, sent, experts, state = trail
+    traces, flows, sent, experts, state, waiting, _ = trail
     first, time_ns, timed = frames
     for at in range(start, len(headers)):
         if (
@@ -151,9 +162,15 @@ def annotate(
             return at
         if not headers[at, HEADER_TCP]:
             continue
-        trace = _trace_of(traces, flows, sent, state, entries, links, at)
         row, flags = headers[at, HEADER_ROW], headers[at, HEADER_FLAGS]
         now = time_ns[row] if timed[row] else 0
+        entry = links[at, LINK_ENTRY]
+        if notes[entry, TRACE] == NO_TRACE and _may_wait(headers, cells, links, at, first + row):
+            notes[entry, TRACE] = WAITS
+            _wait(waiting, headers, links, at, (first + row, now, timed[row]))
+            cells[at, WINDOW_SIZE] = headers[at, HEADER_WINDOW]
+            continue
+        trace = _trace_of(trail, notes, links, at)
         if links[at, LINK_WHAT] & OPENED_AGAIN:
             _open_again(traces, flows, trace, links[at, LINK_SIDE])
         if timed[row]:
@@ -185,18 +202,74 @@ def _mark_row(state: I64, headers: I64, cells: I64, links: I64, at: int, number:
 
 
 @inlined
-def _trace_of(
-    traces: I64, flows: I64, sent: I64, state: I64, entries: I64, links: I64, at: int
-) -> int:
+def _may_wait(headers: I64, cells: I64, links: I64, at: int, number: int) -> bool:
+    """Whether the first segment of a conversation is one of which there is nothing to say."""
+    flags = headers[at, HEADER_FLAGS]
+    return (
+        flags & (SYN | RST) != 0
+        and flags & FIN == 0
+        and headers[at, HEADER_LENGTH] == 0
+        and headers[at, HEADER_SHOWN] == 1
+        and headers[at, HEADER_QUOTED] == 0
+        and headers[at, HEADER_CUT] == 0
+        and links[at, LINK_WHAT] == 0
+        and cells[at, MARKS] == 0
+        and number <= WORD
+    )
+
+
+@inlined
+def _wait(waiting: U32, headers: I64, links: I64, at: int, frame: tuple[int, int, bool]) -> None:
+    """Keep a segment of which there is nothing to say; ``frame``: number, time, has it a time."""
+    entry, (number, now, timed) = links[at, LINK_ENTRY], frame
+    waiting[entry, WAITING_FRAME] = number
+    waiting[entry, WAITING_TIME_HI] = now >> 32 & WORD
+    waiting[entry, WAITING_TIME_LO] = now & WORD
+    waiting[entry, WAITING_SEQ] = headers[at, HEADER_SEQ]
+    waiting[entry, WAITING_ACK] = headers[at, HEADER_ACK]
+    flags = headers[at, HEADER_FLAGS]
+    waiting[entry, WAITING_WINDOW] = flags << 16 | headers[at, HEADER_WINDOW]
+    sides = links[at, LINK_SIDE] | links[at, LINK_OTHER] << 1
+    scale = headers[at, HEADER_SCALE] - NO_SCALE_OPTION
+    waiting[entry, WAITING_HOW] = sides | (4 if timed else 0) | scale << 3
+
+
+@part
+def _read_again(trail: Trail, entry: int, trace: int) -> None:
+    """Analyse the segment that waited: a second one has come."""
+    waiting, (headers, cells, links) = trail.waiting, trail.again
+    how = np.int64(waiting[entry, WAITING_HOW])
+    headers[0, HEADER_SEQ] = waiting[entry, WAITING_SEQ]
+    headers[0, HEADER_ACK] = waiting[entry, WAITING_ACK]
+    headers[0, HEADER_WINDOW] = waiting[entry, WAITING_WINDOW] & 0xFFFF
+    flags = np.int64(waiting[entry, WAITING_WINDOW]) >> 16
+    headers[0, HEADER_FLAGS] = flags
+    headers[0, HEADER_SCALE] = (how >> 3) + NO_SCALE_OPTION
+    links[0, LINK_SIDE], links[0, LINK_OTHER] = how & 1, how >> 1 & 1
+    now = np.int64(waiting[entry, WAITING_TIME_HI]) << 32
+    now |= np.int64(waiting[entry, WAITING_TIME_LO])
+    number = np.int64(waiting[entry, WAITING_FRAME])
+    traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
+    if how & 4:
+        _shaken(traces, trace, flags, now)
+    _analyse(traces, flows, sent, state, headers, cells, links, 0, trace, number, now)
+
+
+@inlined
+def _trace_of(trail: Trail, notes: U32, links: I64, at: int) -> int:
     """The trace of a header's conversation; a new one when there is none."""
+    traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
     entry = links[at, LINK_ENTRY]
-    trace = entries[entry, TRACE]
-    if trace == 0:
+    trace = np.int64(notes[entry, TRACE])
+    if trace in (NO_TRACE, WAITS):
+        waited = trace == WAITS
         trace = state[TRACES]
         state[TRACES] = trace + 1
         _blank(traces, trace)
         traces[trace, FLOW] = traces[trace, FLOW + 1] = 0
-        entries[entry, TRACE] = trace
+        notes[entry, TRACE] = trace
+        if waited and not links[at, LINK_WHAT] & OPENED:
+            _read_again(trail, entry, trace)
     elif links[at, LINK_WHAT] & OPENED:
         forget(flows, sent, state, traces[trace, FLOW])
         forget(flows, sent, state, traces[trace, FLOW + 1])

@@ -69,6 +69,7 @@ from decoders.columnar.classes import (
 )
 from decoders.columnar.jit import inlined, kernel, part
 from decoders.columnar.kernels import hashing
+from decoders.columnar.kernels.hashing import Keys
 from decoders.tcp_flags import ACK, RST, SYN
 
 I64 = NDArray[np.int64]
@@ -81,10 +82,6 @@ _FIRST_ERROR, _LAST_ERROR = min(_ERRORS), max(_ERRORS)
 _ERROR_BITS = sum(1 << kind for kind in _ERRORS)
 _ROUTER_BITS = sum(1 << kind for kind in _ROUTER_DISCOVERY)
 _NEIGHBOUR_FIRST, _NEIGHBOUR_LAST = min(_NEIGHBOUR_DISCOVERY), max(_NEIGHBOUR_DISCOVERY)
-
-BITS = hashing.KEY
-ENTRY = hashing.KEY + 1
-"""Places of an entry: the key, and four bits for each of both directions."""
 
 ENTRIES, SEED, NEEDED, PAIR_AT, TOUCHED = range(5)
 SEEN_STATES = 5
@@ -101,15 +98,16 @@ _PROBED, _REPLIED = 1, 2
 _OF_FRAME = 3
 """Entries that a frame may add, besides those of further pairs."""
 
-Key = tuple[int, int, int, int, int]
+Key = hashing.Key
 """From an end, to an end, and the rest as it is from the first end's point of view."""
 
 
 class Seen(NamedTuple):
     """What was seen of a capture."""
 
-    index: I64
-    entries: I64
+    keys: Keys
+    marks: U8
+    """[entry]: four bits for each of both directions."""
     state: I64
     """Entries so far; seed of the hash; entries that lacked; pairs of the batch
     used; what the look ahead came upon."""
@@ -120,35 +118,35 @@ class Seen(NamedTuple):
 @kernel
 def classify(seen: Seen, facts: I64, pairs: I64, classes: U8, scanners: U8, start: int) -> int:
     """Classify rows from ``start`` on; the first row that there is no room for."""
-    index, entries, state, hashes = seen
-    room = min(len(entries), len(index) // 2)
+    table, marks, state, hashes = seen
     for row in range(start, len(facts)):
         nth = (row - start) % AHEAD
         if nth == 0:
-            _look_ahead(index, entries, state, facts, row, hashes)
+            _look_ahead(table, marks, state, facts, row, hashes)
         first = state[PAIR_AT]
         last = first
         while last < len(pairs) and pairs[last, PAIR_ROW] == row:
             last += 1
         needed = state[ENTRIES] + _OF_FRAME + last - first
-        if needed > room:
+        if not hashing.has_room(table, needed, _OF_FRAME + last - first) or needed > len(marks):
             state[NEEDED] = needed
             return row
-        classes[row] = _class(index, entries, state, facts, row, hashes[0, nth])
+        classes[row] = _class(table, marks, state, facts, row, hashes[0, nth])
         scanners[row] = _scanners(facts, row)
         if facts[row, FACT_HAS] & HAS_PAIR:
             pair = _own_key(facts, row, _PAIR, False)
-            _mark(index, entries, pair, hashes[1, nth], state, _SENT)
+            _mark(table, marks, pair, hashes[1, nth], state, _SENT)
         for at in range(first, last):
-            _mark_key(index, entries, state, _key_of_pair(pairs, at), _SENT)
+            _mark_key(table, marks, state, _key_of_pair(pairs, at), _SENT)
         state[PAIR_AT] = last
     return len(facts)
 
 
 @part
-def _look_ahead(index: I64, entries: I64, state: I64, facts: I64, start: int, hashes: I64) -> None:
+def _look_ahead(table: Keys, marks: U8, state: I64, facts: I64, start: int, hashes: I64) -> None:
     """Hash the next rows' flows and pairs, and read what stands at their places."""
     last = min(start + AHEAD, len(facts))
+    index, keys = table.index, table.keys
     mask, touched = len(index) - 1, 0
     for row in range(start, last):
         flow = _TCP if facts[row, FACT_KIND] == KIND_TCP else _UDP
@@ -161,7 +159,7 @@ def _look_ahead(index: I64, entries: I64, state: I64, facts: I64, start: int, ha
         for nth in range(last - start):
             entry = hashing.first_entry(index, hashes[what, nth])
             if entry >= 0:
-                touched ^= entries[entry, 0] ^ entries[entry, BITS]
+                touched ^= keys[entry, 0] ^ marks[entry]
     state[TOUCHED] = touched
 
 
@@ -234,19 +232,19 @@ def _side(key: Key) -> int:
 
 
 @inlined
-def _bits_of(index: I64, entries: I64, state: I64, key: Key) -> int:
-    return _bits(index, entries, key, _hash(state, key))
+def _bits_of(table: Keys, marks: U8, state: I64, key: Key) -> int:
+    return _bits(table, marks, key, _hash(state, key))
 
 
 @part
-def _bits(index: I64, entries: I64, key: Key, hashed: int) -> int:
+def _bits(table: Keys, marks: U8, key: Key, hashed: int) -> int:
     """Bits of a direction, and, four bits higher, of the other one."""
     side = _side(key)
     ordered = _turned(key) if side else key
-    entry = hashing.find(index, entries, ordered, hashed)
+    entry = hashing.find(table, ordered, hashed)
     if entry < 0:
         return 0
-    return _as_seen(entries[entry, BITS], key, side)
+    return _as_seen(np.int64(marks[entry]), key, side)
 
 
 @inlined
@@ -260,44 +258,44 @@ def _as_seen(bits: int, key: Key, side: int) -> int:
 
 
 @inlined
-def _mark_key(index: I64, entries: I64, state: I64, key: Key, bits: int) -> int:
-    return _mark(index, entries, key, _hash(state, key), state, bits)
+def _mark_key(table: Keys, marks: U8, state: I64, key: Key, bits: int) -> int:
+    return _mark(table, marks, key, _hash(state, key), state, bits)
 
 
 @part
-def _mark(index: I64, entries: I64, key: Key, hashed: int, state: I64, bits: int) -> int:
+def _mark(table: Keys, marks: U8, key: Key, hashed: int, state: I64, bits: int) -> int:
     """Set bits of a direction; what :func:`_bits` would have said before."""
     side = _side(key)
     ordered = _turned(key) if side else key
-    entry = hashing.find(index, entries, ordered, hashed)
+    entry = hashing.find(table, ordered, hashed)
     if entry < 0:
         place = -1 - entry
         entry = state[ENTRIES]
         state[ENTRIES] = entry + 1
-        hashing.insert(index, entries, ordered, hashed, place, entry)
-        entries[entry, BITS] = bits << side
+        hashing.insert(table, ordered, hashed, place, entry)
+        marks[entry] = bits << side
         return 0
-    before = entries[entry, BITS]
-    entries[entry, BITS] = before | (bits << side)
+    before = np.int64(marks[entry])
+    marks[entry] = before | (bits << side)
     return _as_seen(before, key, side)
 
 
 @part
-def _class(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
+def _class(table: Keys, marks: U8, state: I64, facts: I64, row: int, hashed: int) -> int:
     kind = facts[row, FACT_KIND]
     if kind == KIND_TCP:
-        return _segment(index, entries, state, facts, row, hashed)
+        return _segment(table, marks, state, facts, row, hashed)
     if kind == KIND_UDP:
-        return _datagram(index, entries, state, facts, row, hashed)
+        return _datagram(table, marks, state, facts, row, hashed)
     if kind == KIND_ICMP:
-        return _icmp(index, entries, state, facts, row)
+        return _icmp(table, marks, state, facts, row)
     if kind == KIND_ICMPV6:
-        return _icmpv6(index, entries, state, facts, row)
+        return _icmpv6(table, marks, state, facts, row)
     return LINK_CONTROL if kind == KIND_CONTROL else OTHER
 
 
 @part
-def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
+def _segment(table: Keys, marks: U8, state: I64, facts: I64, row: int, hashed: int) -> int:
     """SYN: probe. SYN,ACK and RST: replies to what the other side sent, else backscatter."""
     known = HAS_PAIR | HAS_PORTS | HAS_FLAGS
     if facts[row, FACT_HAS] & known != known:
@@ -311,7 +309,7 @@ def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed:
         sent |= _SENT_SYN | _SENT_OF_ITSELF
     elif not flags & (RST | SYN):
         sent |= _SENT_OF_ITSELF
-    before = _mark(index, entries, _own_key(facts, row, _TCP, True), hashed, state, sent)
+    before = _mark(table, marks, _own_key(facts, row, _TCP, True), hashed, state, sent)
     back = before >> 4
     if probe:
         return SYN_PROBE
@@ -325,7 +323,7 @@ def _segment(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed:
 
 
 @part
-def _datagram(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed: int) -> int:
+def _datagram(table: Keys, marks: U8, state: I64, facts: I64, row: int, hashed: int) -> int:
     """The direction that began a conversation probes, the other one replies."""
     has = facts[row, FACT_HAS]
     if has & HAS_ADDRESS_CONTROL:
@@ -333,43 +331,43 @@ def _datagram(index: I64, entries: I64, state: I64, facts: I64, row: int, hashed
     if not has & HAS_PAIR or not has & HAS_PORTS:
         return OTHER
     key = _own_key(facts, row, _UDP, True)
-    before = _bits(index, entries, key, hashed)
+    before = _bits(table, marks, key, hashed)
     if before & _PROBED:
         return UDP_PROBE
     if before & _REPLIED:
         return REPLY
     replies = before >> 4 != 0
-    _mark(index, entries, key, hashed, state, _REPLIED if replies else _PROBED)
+    _mark(table, marks, key, hashed, state, _REPLIED if replies else _PROBED)
     return REPLY if replies else UDP_PROBE
 
 
 @part
-def _icmp(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
+def _icmp(table: Keys, marks: U8, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
     kind = facts[row, FACT_TYPE]
     if kind == ECHO_REQUEST:
-        return _ping(index, entries, state, facts, row)
+        return _ping(table, marks, state, facts, row)
     if kind == ECHO_REPLY:
-        return _echo_reply(index, entries, state, facts, row)
+        return _echo_reply(table, marks, state, facts, row)
     if kind > _LAST_ERROR:
         return OTHER
     if _ERROR_BITS >> kind & 1:
-        return _error(index, entries, state, facts, row)
+        return _error(table, marks, state, facts, row)
     return LINK_CONTROL if _ROUTER_BITS >> kind & 1 else OTHER
 
 
 @part
-def _icmpv6(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
+def _icmpv6(table: Keys, marks: U8, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_TYPE:
         return OTHER
     kind = facts[row, FACT_TYPE]
     if kind == ECHO_REQUEST_6:
-        return _ping(index, entries, state, facts, row)
+        return _ping(table, marks, state, facts, row)
     if kind == ECHO_REPLY_6:
-        return _echo_reply(index, entries, state, facts, row)
+        return _echo_reply(table, marks, state, facts, row)
     if kind <= LAST_ERROR_6:
-        return _error(index, entries, state, facts, row)
+        return _error(table, marks, state, facts, row)
     return LINK_CONTROL if _NEIGHBOUR_FIRST <= kind <= _NEIGHBOUR_LAST else OTHER
 
 
@@ -389,30 +387,30 @@ def _everybody(version: int, high: int, low: int) -> Key:
 
 
 @part
-def _ping(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
+def _ping(table: Keys, marks: U8, state: I64, facts: I64, row: int) -> int:
     if facts[row, FACT_HAS] & HAS_PAIR:
         if _is_group(facts, row):
             version = facts[row, FACT_VERSION]
             source = _everybody(version, facts[row, FACT_SRC_HI], facts[row, FACT_SRC_LO])
-            _mark_key(index, entries, state, source, _SENT)
+            _mark_key(table, marks, state, source, _SENT)
         else:
-            _mark_key(index, entries, state, _own_key(facts, row, _PINGED, False), _SENT)
+            _mark_key(table, marks, state, _own_key(facts, row, _PINGED, False), _SENT)
     return PING
 
 
 @part
-def _echo_reply(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
+def _echo_reply(table: Keys, marks: U8, state: I64, facts: I64, row: int) -> int:
     if not facts[row, FACT_HAS] & HAS_PAIR:
         return BACKSCATTER
-    if _bits_of(index, entries, state, _own_key(facts, row, _PINGED, False)) >> 4:
+    if _bits_of(table, marks, state, _own_key(facts, row, _PINGED, False)) >> 4:
         return REPLY
     version = facts[row, FACT_VERSION]
     asker = _everybody(version, facts[row, FACT_DST_HI], facts[row, FACT_DST_LO])
-    return REPLY if _bits_of(index, entries, state, asker) & 15 else BACKSCATTER
+    return REPLY if _bits_of(table, marks, state, asker) & 15 else BACKSCATTER
 
 
 @part
-def _error(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
+def _error(table: Keys, marks: U8, state: I64, facts: I64, row: int) -> int:
     """Was the quoted packet seen? A TCP or UDP header is one of a flow, others are a pair's."""
     if not facts[row, FACT_HAS] & HAS_QUOTED:
         return BACKSCATTER
@@ -425,7 +423,7 @@ def _error(index: I64, entries: I64, state: I64, facts: I64, row: int) -> int:
             what = _TCP
         elif kind == KIND_UDP:
             what = _UDP
-    seen_bits = _bits_of(index, entries, state, _quoted_key(facts, row, what, what != _PAIR))
+    seen_bits = _bits_of(table, marks, state, _quoted_key(facts, row, what, what != _PAIR))
     return REPLY if seen_bits & 15 else BACKSCATTER
 
 

@@ -56,6 +56,16 @@ ROOM = 20
 HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
 
 
+(
+    WAITING_FRAME, WAITING_TIME_HI, WAITING_TIME_LO, WAITING_SEQ, WAITING_ACK, WAITING_WINDOW,
+    WAITING_HOW,
+) = range(7)  # fmt: skip
+WAITING_PLACES = 7
+"""A conversation's first segment, when it is a SYN or RST without payload, of which there is
+nothing to say: most conversations of a scan never see a second one. WINDOW: flags above it. HOW:
+the direction, the other one, whether it has a time, and above that the window scale + 2."""
+
+
 class Frames(NamedTuple):
     """What a batch tells of its rows."""
 
@@ -63,6 +73,14 @@ class Frames(NamedTuple):
     """``frame.number`` of row 0."""
     time_ns: I64
     timed: NDArray[np.bool_]
+
+
+class Again(NamedTuple):
+    """One header, read again: what waited."""
+
+    headers: I64
+    cells: I64
+    links: I64
 
 
 class Trail(NamedTuple):
@@ -73,6 +91,9 @@ class Trail(NamedTuple):
     sent: I64
     experts: I64
     state: I64
+    waiting: NDArray[np.uint32]
+    """[entry of the conversation, WAITING_PLACES]"""
+    again: Again
 
 
 @inlined

@@ -1,15 +1,18 @@
 """Open addressing: keys of five numbers -> entries, in time that does not depend on their count.
 
-A table is two arrays. ``index`` holds, at the place that a key's hash tells or behind it, the hash
-and the entry's number, or 0; its length is a power of two, and at most half of it is used.
-``entries`` holds one row an entry, the key in its first KEY places. Numbers of entries never
-change, so that other arrays may hold them.
+A table is an index and its keys. ``index`` holds, at the place that a key's hash tells or behind
+it, the hash and the entry's number, or 0; its length is a power of two. ``keys`` holds the key of
+each entry in KEY numbers: two addresses of 32 bits side by side and the rest; of longer addresses
+only where they stand in ``wide``. Numbers of entries never change, so that other arrays may be
+indexed by them.
 
 The hash starts from a seed that differs from process to process: what a capture holds cannot be
 made to collide beforehand. No result depends on the hash.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,13 @@ from decoders.columnar.jit import inlined, kernel
 
 I64 = NDArray[np.int64]
 
-KEY = 5
-"""Numbers of a key: both halves of two addresses, and the rest."""
+Key = tuple[int, int, int, int, int]
+"""Both halves of two addresses, and the rest: below 2^62."""
+
+KEY, WIDE = 2, 4
+"""Places of a key, and of two addresses of 128 bits."""
+
+_IS_WIDE = 1 << 62
 
 _ENTRY_BITS = 31
 _ENTRY_MASK = (1 << _ENTRY_BITS) - 1
@@ -50,20 +58,41 @@ def hash_of(seed: int, a_hi: int, a_lo: int, b_hi: int, b_lo: int, rest: int) ->
     return state ^ (state >> 15)
 
 
+class Keys(NamedTuple):
+    """The keys of a table."""
+
+    index: I64
+    keys: I64
+    """[entry, KEY]"""
+    wide: I64
+    """[row, WIDE]: addresses of 128 bits; the first number tells how many rows are used."""
+
+
 @inlined
-def _same(entries: I64, entry: int, key: tuple[int, int, int, int, int]) -> bool:
+def _is_narrow(key: Key) -> bool:
+    return (key[0] | key[2]) == 0 and (key[1] | key[3]) >> 32 == 0
+
+
+@inlined
+def _same(table: Keys, entry: int, key: Key) -> bool:
+    held, rest = table.keys[entry, 0], table.keys[entry, 1]
+    if rest == key[4]:
+        return _is_narrow(key) and held == (key[1] << 32) | key[3]
+    if rest != key[4] | _IS_WIDE:
+        return False
+    wide = table.wide
     return (
-        entries[entry, 1] == key[1]
-        and entries[entry, 3] == key[3]
-        and entries[entry, 4] == key[4]
-        and entries[entry, 0] == key[0]
-        and entries[entry, 2] == key[2]
+        wide[held, 1] == key[1]
+        and wide[held, 3] == key[3]
+        and wide[held, 0] == key[0]
+        and wide[held, 2] == key[2]
     )
 
 
 @inlined
-def find(index: I64, entries: I64, key: tuple[int, int, int, int, int], hashed: int) -> int:
+def find(table: Keys, key: Key, hashed: int) -> int:
     """The number of a key's entry, or ``-1 - place`` of the index where it belongs."""
+    index = table.index
     mask = len(index) - 1
     place = hashed & mask
     while True:
@@ -72,7 +101,7 @@ def find(index: I64, entries: I64, key: tuple[int, int, int, int, int], hashed: 
             return -1 - place
         if held >> _ENTRY_BITS == hashed:
             entry = (held & _ENTRY_MASK) - 1
-            if _same(entries, entry, key):
+            if _same(table, entry, key):
                 return entry
         place = (place + 1) & mask
 
@@ -88,20 +117,32 @@ def first_entry(index: I64, hashed: int) -> int:
 
 @inlined
 def insert(
-    index: I64,
-    entries: I64,
-    key: tuple[int, int, int, int, int],
+    table: Keys,
+    key: Key,
     hashed: int,
     place: int,
     entry: int,
 ) -> None:
     """Enter a key that :func:`find` did not find, under the number of a new entry."""
-    index[place] = (hashed << _ENTRY_BITS) | (entry + 1)
-    entries[entry, 0] = key[0]
-    entries[entry, 1] = key[1]
-    entries[entry, 2] = key[2]
-    entries[entry, 3] = key[3]
-    entries[entry, 4] = key[4]
+    table.index[place] = (hashed << _ENTRY_BITS) | (entry + 1)
+    keys, wide = table.keys, table.wide
+    if _is_narrow(key):
+        keys[entry, 0] = (key[1] << 32) | key[3]
+        keys[entry, 1] = key[4]
+        return
+    row = wide[0, 0]
+    wide[0, 0] = row + 1
+    for half in range(WIDE):
+        wide[row, half] = key[half]
+    keys[entry, 0] = row
+    keys[entry, 1] = key[4] | _IS_WIDE
+
+
+@inlined
+def has_room(table: Keys, entries: int, more: int) -> bool:
+    """Whether there may be so many entries, and ``more`` wide ones than there are."""
+    fits = entries <= len(table.keys) and table.wide[0, 0] + more <= len(table.wide)
+    return fits and 8 * entries <= 5 * len(table.index)
 
 
 @kernel
@@ -116,18 +157,46 @@ def rehash(old: I64, new: I64) -> None:
             new[place] = held
 
 
-def larger_index(index: I64) -> I64:
-    """An index of twice the length."""
-    larger = np.zeros(2 * len(index), np.int64)
-    rehash(index, larger)
-    return larger
+FIRST_ENTRIES = 1024
 
 
-def with_room(array: I64, rows: int) -> I64:
-    """The array, made a quarter longer, or longer still, where it has not ``rows`` rows.
+def octets(table: Keys) -> int:
+    """Octets that a table takes."""
+    return sum(array.nbytes for array in table)
+
+
+def first_keys() -> Keys:
+    """A table without entries."""
+    wide = np.zeros((64, WIDE), np.int64)
+    wide[0, 0] = 1
+    keys = np.empty((FIRST_ENTRIES, KEY), np.int64)
+    return Keys(np.zeros(2 * FIRST_ENTRIES, np.int64), keys, wide)
+
+
+def grown(table: Keys, entries: int, more: int) -> Keys:
+    """The table, with room for so many entries and ``more`` wide ones than there are.
+
+    Raises MemoryError for more entries than can be told apart (2^31).
+    """
+    if entries >= MOST_ENTRIES:
+        raise MemoryError("more conversations than can be told apart")
+    index = table.index
+    while 8 * entries > 5 * len(index):
+        larger = np.zeros(2 * len(index), np.int64)
+        rehash(index, larger)
+        index = larger
+    wide = with_room(table.wide, int(table.wide[0, 0]) + more)
+    return Keys(index, with_room(table.keys, entries), wide)
+
+
+Array = TypeVar("Array", NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint8])
+
+
+def with_room(array: Array, rows: int) -> Array:
+    """The array, made an eighth longer, or longer still, where it has not ``rows`` rows.
 
     Nobody else may hold a view of it: its memory grows in place where the system can.
     """
     if rows > len(array):
-        array.resize((max(rows, len(array) * 5 // 4), array.shape[1]), refcheck=False)
+        array.resize((max(rows, len(array) * 9 // 8), *array.shape[1:]), refcheck=False)
     return array

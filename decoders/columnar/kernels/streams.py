@@ -52,15 +52,26 @@ from decoders.tcp_flags import ACK as A
 from decoders.tcp_flags import FIN, RST, SYN
 
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 
-NUMBER, SEEN, BASE, TRACE = 5, 6, 7, 9
-ENTRY = 10
-"""Places of an entry behind its key: number of the stream; bits of completeness; where the numbers
-of both directions begin, first that from the lower end (UNSET: not known); place in the traces of
-the analysis (0: none), which reads and writes it."""
+NUMBER, SEEN, BASE, TRACE = 0, 1, 2, 4
+NOTES = 5
+"""What is noted of an entry: number of the stream; bits of completeness, and which of the next two
+are known; where the numbers of both directions begin, first that from the lower end; place in the
+traces of the analysis, which reads and writes it."""
 
-UNSET = -1
 _WORD = (1 << 32) - 1
+UNNUMBERED = _WORD
+"""As a number: no packet of the conversation was seen."""
+UNSET = -1
+"""In place of where numbers begin: it is not known."""
+
+NO_TRACE, WAITS = 0, _WORD
+"""As a place in the traces: none yet; none, and its first segment waits for a second one."""
+
+_KNOWN = 6
+"""First of the two bits of SEEN that tell what is known; below are those of completeness."""
+_COMPLETENESS = (1 << _KNOWN) - 1
 
 ENTRIES, TCP_STREAMS, UDP_STREAMS, SEED, TOUCHED = range(5)
 TABLE_STATES = 5
@@ -78,15 +89,13 @@ REUSED, OPENED, OPENED_AGAIN = 1, 2, 4
 """Reused ports; opened a new conversation of a known key; is a SYN with the number that its
 conversation began with."""
 
-Key = tuple[int, int, int, int, int]
-
 
 class Table(NamedTuple):
     """All conversations of a capture, TCP and UDP."""
 
-    index: I64
-    entries: I64
-    """[entry, ENTRY]"""
+    keys: hashing.Keys
+    notes: U32
+    """[entry, NOTES]"""
     state: I64
     """Entries, TCP and UDP streams so far; seed of the hash; what the look ahead came upon."""
     hashes: I64
@@ -100,36 +109,36 @@ def annotate(table: Table, headers: I64, cells: I64, links: I64, start: int) -> 
     ``cells`` [header, NUMBERED or more] and ``links`` [header, LINK_PLACES] are written over; links
     may be of no rows.
     """
-    index, entries, state, hashes = table
-    room = min(len(entries), len(index) // 2)
+    keys, notes, state, hashes = table
     for at in range(start, len(headers)):
-        if state[ENTRIES] >= room:
+        if state[ENTRIES] >= len(notes) or not hashing.has_room(keys, state[ENTRIES] + 1, 1):
             return at
         nth = (at - start) % AHEAD
         if nth == 0:
-            _look_ahead(index, entries, state, headers, at, hashes)
+            _look_ahead(keys, notes, state, headers, at, hashes)
         for place in range(cells.shape[1]):
             cells[at, place] = NOTHING
         cells[at, MARKS] = 0
         side = _side(headers, at)
-        entry = _entry_of(index, entries, state, _key(headers, at, side), hashes[nth])
+        entry = _entry_of(keys, notes, state, _key(headers, at, side), hashes[nth])
         if headers[at, HEADER_TCP]:
-            _segment(entries, state, headers, cells, links, at, entry, side)
+            _segment(notes, state, headers, cells, links, at, entry, side)
         else:
-            if entries[entry, NUMBER] == UNSET:
-                entries[entry, NUMBER] = state[UDP_STREAMS]
+            if notes[entry, NUMBER] == UNNUMBERED:
+                notes[entry, NUMBER] = state[UDP_STREAMS]
                 state[UDP_STREAMS] += 1
-            cells[at, STREAM] = entries[entry, NUMBER]
+            cells[at, STREAM] = notes[entry, NUMBER]
     return len(headers)
 
 
 @part
 def _look_ahead(
-    index: I64, entries: I64, state: I64, headers: I64, start: int, hashes: I64
+    table: hashing.Keys, notes: U32, state: I64, headers: I64, start: int, hashes: I64
 ) -> None:
     """Hash the next keys, and read what stands at their places."""
     count = min(AHEAD, len(headers) - start)
-    seed, mask, touched = state[SEED], len(index) - 1, 0
+    index, keys = table.index, table.keys
+    seed, mask, touched = state[SEED], len(index) - 1, np.int64(0)
     for nth in range(count):
         at = start + nth
         key = _key(headers, at, _side(headers, at))
@@ -139,7 +148,7 @@ def _look_ahead(
     for nth in range(count):
         entry = hashing.first_entry(index, hashes[nth])
         if entry >= 0:
-            touched ^= entries[entry, 0] ^ entries[entry, NUMBER]
+            touched ^= keys[entry, 0] ^ np.int64(notes[entry, NUMBER])
     state[TOUCHED] = touched
 
 
@@ -163,7 +172,7 @@ def _one_end(headers: I64, at: int) -> bool:
 
 
 @inlined
-def _key(headers: I64, at: int, side: int) -> Key:
+def _key(headers: I64, at: int, side: int) -> hashing.Key:
     """Both ends, the lower one first."""
     rest = (headers[at, HEADER_TCP] << 35) | (headers[at, HEADER_VERSION] << 32)
     if side:
@@ -184,32 +193,43 @@ def _key(headers: I64, at: int, side: int) -> Key:
 
 
 @inlined
-def _entry_of(index: I64, entries: I64, state: I64, key: Key, hashed: int) -> int:
-    """The entry of a key; a new one has the number UNSET."""
-    entry = hashing.find(index, entries, key, hashed)
+def _entry_of(keys: hashing.Keys, notes: U32, state: I64, key: hashing.Key, hashed: int) -> int:
+    """The entry of a key; a new one is UNNUMBERED."""
+    entry = hashing.find(keys, key, hashed)
     if entry < 0:
         place = -1 - entry
         entry = state[ENTRIES]
         state[ENTRIES] = entry + 1
-        hashing.insert(index, entries, key, hashed, place, entry)
-        entries[entry, NUMBER] = UNSET
-        entries[entry, TRACE] = 0
+        hashing.insert(keys, key, hashed, place, entry)
+        notes[entry, NUMBER] = UNNUMBERED
+        notes[entry, TRACE] = NO_TRACE
     return entry
 
 
 @inlined
-def _open(entries: I64, state: I64, entry: int, seen: int) -> None:
+def _open(notes: U32, state: I64, entry: int, seen: int) -> None:
     """A new conversation of the key."""
-    entries[entry, NUMBER] = state[TCP_STREAMS]
+    notes[entry, NUMBER] = state[TCP_STREAMS]
     state[TCP_STREAMS] += 1
-    entries[entry, SEEN] = seen
-    entries[entry, BASE] = UNSET
-    entries[entry, BASE + 1] = UNSET
+    notes[entry, SEEN] = seen
+
+
+@inlined
+def _base(notes: U32, entry: int, side: int) -> int:
+    """Where the numbers of a direction begin, or UNSET."""
+    known = notes[entry, SEEN] >> (_KNOWN + side) & 1
+    return np.int64(notes[entry, BASE + side]) if known else np.int64(UNSET)
+
+
+@inlined
+def _begin(notes: U32, entry: int, side: int, base: int) -> None:
+    notes[entry, BASE + side] = base
+    notes[entry, SEEN] |= 1 << (_KNOWN + side)
 
 
 @inlined
 def _segment(
-    entries: I64,
+    notes: U32,
     state: I64,
     headers: I64,
     cells: I64,
@@ -218,21 +238,21 @@ def _segment(
     entry: int,
     side: int,
 ) -> None:
-    created = entries[entry, NUMBER] == UNSET
+    created = notes[entry, NUMBER] == UNNUMBERED
     if created:
-        _open(entries, state, entry, 0)
-    what = _open_again(entries, state, headers, at, entry, side)
+        _open(notes, state, entry, 0)
+    what = _open_again(notes, state, headers, at, entry, side)
     other = side if _one_end(headers, at) else 1 - side
     if headers[at, HEADER_LENGTH] != ABSENT:
-        _learn_bases(entries, headers, at, entry, side, other)
-    cells[at, STREAM] = entries[entry, NUMBER]
-    cells[at, COMPLETENESS] = entries[entry, SEEN]
+        _learn_bases(notes, headers, at, entry, side, other)
+    cells[at, STREAM] = notes[entry, NUMBER]
+    cells[at, COMPLETENESS] = notes[entry, SEEN] & _COMPLETENESS
     if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
         seen = _seen_first(headers, at) if created else _seen(headers, at)
-        entries[entry, SEEN] |= seen
-    base = entries[entry, BASE + side]
+        notes[entry, SEEN] |= seen
+    base = _base(notes, entry, side)
     if not headers[at, HEADER_QUOTED]:
-        _numbers(headers, cells, at, base, entries[entry, BASE + other])
+        _numbers(headers, cells, at, base, _base(notes, entry, other))
     if len(links):
         links[at, LINK_ENTRY] = entry
         links[at, LINK_SIDE] = side
@@ -242,29 +262,29 @@ def _segment(
 
 
 @inlined
-def _open_again(entries: I64, state: I64, headers: I64, at: int, entry: int, side: int) -> int:
+def _open_again(notes: U32, state: I64, headers: I64, at: int, entry: int, side: int) -> int:
     """Rules 5 to 7: a SYN whose direction is known; bits of what it does."""
-    known, flags = entries[entry, BASE + side], headers[at, HEADER_FLAGS]
+    known, flags = _base(notes, entry, side), headers[at, HEADER_FLAGS]
     if known == UNSET or not flags & SYN:
         return 0
     if known == headers[at, HEADER_SEQ]:
         return 0 if flags & A else OPENED_AGAIN
     if not flags & A:
-        _open(entries, state, entry, SYN_SEEN)
+        _open(notes, state, entry, SYN_SEEN)
         return REUSED | OPENED
     if not headers[at, HEADER_QUOTED]:
-        entries[entry, BASE + side] = headers[at, HEADER_SEQ]
+        _begin(notes, entry, side, headers[at, HEADER_SEQ])
     return REUSED
 
 
 @inlined
-def _learn_bases(entries: I64, headers: I64, at: int, entry: int, side: int, other: int) -> None:
+def _learn_bases(notes: U32, headers: I64, at: int, entry: int, side: int, other: int) -> None:
     """Rule 9: a direction's own packet, else what the other direction acknowledges."""
-    if entries[entry, BASE + side] == UNSET:
+    if _base(notes, entry, side) == UNSET:
         before = 0 if headers[at, HEADER_FLAGS] & SYN else 1
-        entries[entry, BASE + side] = (headers[at, HEADER_SEQ] - before) & _WORD
-    if entries[entry, BASE + other] == UNSET and headers[at, HEADER_FLAGS] & A:
-        entries[entry, BASE + other] = (headers[at, HEADER_ACK] - 1) & _WORD
+        _begin(notes, entry, side, (headers[at, HEADER_SEQ] - before) & _WORD)
+    if _base(notes, entry, other) == UNSET and headers[at, HEADER_FLAGS] & A:
+        _begin(notes, entry, other, (headers[at, HEADER_ACK] - 1) & _WORD)
 
 
 @inlined
