@@ -169,7 +169,8 @@ def cooked(payload: Payload, *, version: int = 1) -> tuple[int, Part]:
     else:
         head = struct.pack(">HHIHBB8s", payload.kind, 0, 1, 1, 0, 6, b"\x02\0\0\0\0\x01\0\0")
     called = () if payload.part is None else (Enter("ethertype"),)
-    events = (Enter("sll"), Need(len(head)), Put(len(head), "sll", 1), *called)
+    seen = 4 if version == 1 else len(head)
+    events = (Enter("sll"), Need(seen), Put(seen, "sll", 1), Need(len(head)), *called)
     part = Part(
         head + _data(payload.part), events, payload.part, len(head), contains=True
     )  # fmt: skip
@@ -243,7 +244,7 @@ def ppp(protocol: int, part: Part | None, *, short: bool = False) -> Part:
 def serial(inner: Part, *, framed: bool) -> Part:
     """PPP on a serial line, with or without HDLC's address and control (RFC 1662)."""
     head = b"\xff\x03" if framed else b""
-    events = (Enter("ppp"), Need(1), Need(2), Put(2, "ppp", 1))
+    events = (Enter("ppp"), Need(1), Put(1, "ppp", 1), Need(2))
     return Part(head + inner.data, events, inner, len(head))
 
 

@@ -67,7 +67,7 @@ _TITLES = {
     "dns": "DNS",
     "mdns": "MDNS",
     "llmnr": "LLMNR",
-    "dhcp": "DHCP",
+    "dhcp": "DHCP/BOOTP",
     "dhcpv6": "DHCPv6",
     "ntp": "NTP",
     "sip": "SIP",

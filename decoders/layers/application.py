@@ -62,14 +62,14 @@ def _ssdp(payload: bytes) -> str:
 
 
 def _snmp(payload: bytes) -> str | None:
-    """SNMP is a BER sequence as long as its datagram (RFC 1157 section 4)."""
+    """SNMP is a BER sequence as long as its datagram, a version first (RFC 1157 section 4)."""
     if len(payload) < 2 or payload[0] != 0x30:
         return None
     size, start = payload[1], 2
     if size & 0x80:
         start += size & 0x7F
         size = int.from_bytes(payload[2:start], "big")
-    return "snmp" if start + size == len(payload) else None
+    return "snmp" if start + size == len(payload) and payload[start : start + 1] == b"\2" else None
 
 
 LOOKED_AT: dict[int, Callable[[bytes], str | None]] = {5060: _sip, 161: _snmp, 1900: _ssdp}
@@ -78,8 +78,6 @@ LOOKED_AT: dict[int, Callable[[bytes], str | None]] = {5060: _sip, 161: _snmp, 1
 
 def udp_payload(context: Context, octets: Octets, srcport: int, dstport: int) -> None:
     """Name the protocol of a datagram's payload of at least one octet."""
-    if octets.fragment and not octets.captured:
-        return
     octets.require(1)
     for port in sorted((srcport, dstport)):
         if port in UDP_TUNNELS:
@@ -141,7 +139,7 @@ _TITLES = {
     "dns": "DNS",
     "mdns": "MDNS",
     "llmnr": "LLMNR",
-    "dhcp": "DHCP",
+    "dhcp": "DHCP/BOOTP",
     "dhcpv6": "DHCPv6",
     "ntp": "NTP",
 }

@@ -160,11 +160,7 @@ def _fragment(context: Context, octets: Octets) -> None:
         extension_headers(context, rest, following)
         return
     if not (rest.claimed > 0 and rest.whole()):
-        if offset == 0:
-            first = Octets(rest.data, rest.start, rest.end, rest.limit, fragment=True)
-            extension_headers(context, first, following)
-        else:
-            data(context, rest)
+        data(context, rest)
         return
     key = (6, row.src, row.dst, identification)
     part = Fragment(row.number, offset * 8, more, rest.bytes())

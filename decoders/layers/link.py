@@ -224,12 +224,11 @@ def vlan(context: Context, octets: Octets) -> None:
 
 
 def _behind_tag(context: Context, octets: Octets, payload: Octets, kind: int, tag: str) -> None:
-    """What follows a tag: an EtherType or an 802.3 length."""
+    """What follows a tag: an EtherType or, behind 802.1Q alone, an 802.3 length."""
     row = context.row
     context.depth += 1
-    if 0 < kind <= LARGEST_LENGTH:
-        if tag == "vlan":
-            row.put("vlan.len", kind)
+    if tag == "vlan" and 0 < kind <= LARGEST_LENGTH:
+        row.put("vlan.len", kind)
         before = payload.limit
         payload.trim(kind)
         try:
@@ -279,8 +278,9 @@ def fddi(context: Context, octets: Octets) -> None:
 def cooked(context: Context, octets: Octets) -> None:
     """Linux cooked capture, version 1."""
     context.row.enter("sll", "SLL")
-    octets.require(headers.SLL.size)
+    octets.require(4)
     context.row.item("sll", octets, headers.SLL.size)
+    octets.require(headers.SLL.size)
     *_, hardware, _, _, protocol = (0, *headers.SLL.read(octets))
     _cooked_payload(context, octets.after(headers.SLL.size), hardware, protocol)
 
@@ -359,6 +359,10 @@ def raw_ipv6(context: Context, octets: Octets) -> None:
     ETHERTYPES[0x86DD](context, octets)
 
 
+_TAGS = frozenset((dpkt_ethernet.ETH_TYPE_8021Q, 0x9100, SERVICE_TAG))
+"""EtherTypes that Cisco HDLC does not know."""
+
+
 @register(LINK_TYPES, 104)
 def cisco_hdlc(context: Context, octets: Octets) -> None:
     """Cisco HDLC: address, control, EtherType."""
@@ -370,6 +374,8 @@ def cisco_hdlc(context: Context, octets: Octets) -> None:
     rest = octets.after(4)
     if kind == 0x8035:
         row.protocols.append("slarp")
+    elif kind in _TAGS:
+        data(context, rest)
     else:
         ETHERTYPES.get(kind, data)(context, rest)
 

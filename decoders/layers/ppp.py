@@ -122,9 +122,9 @@ def serial(context: Context, octets: Octets) -> None:
     if octets.data[octets.start] in (0x0F, 0x8F):
         LINK_TYPES[104](context, octets)
         return
-    octets.require(2)
     framed = octets.data[octets.start : octets.start + 2] == b"\xff\x03"
     row.item("ppp", octets, 4 if framed else _protocol_size(octets))
+    octets.require(2)
     ppp_payload(context, octets.after(2) if framed else octets)
 
 

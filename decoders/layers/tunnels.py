@@ -89,8 +89,6 @@ def mpls(context: Context, octets: Octets) -> None:
         if entry & BOTTOM_OF_STACK:
             break
     label = entry >> 12
-    if not octets.claimed:
-        return
     octets.require(1)
     version = octets.data[octets.start] >> 4
     try:

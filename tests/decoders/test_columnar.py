@@ -15,6 +15,7 @@ from decoders.containers import Capture, capture_files, open_captures
 from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS
 from decoders.frames import CaptureError
 from decoders.table import Table, decode
+from tests.decoders import test_rare_frames as rare
 from tests.decoders.frame_bytes import Shot, ip4, ipv4, tcp
 from tests.decoders.test_witness import MODULES, situations, written
 
@@ -73,6 +74,15 @@ def test_literal_frames_are_decoded_alike(module: str, tmp_path: Path) -> None:
         assert decoder.count == len(situation.shots)
         reference = decode(capture, EVERYTHING, decoder="reference")
         assert (name, same(decoder, packets, reference)) == (name, [])
+
+
+def test_frames_that_are_not_entered_are_said_alike(tmp_path: Path) -> None:
+    shots = [Shot(frame) for frame in (*rare.NOT_ENTERED.values(), *rare.DEEP)]
+    shots += rare.CUTS
+    capture = open_captures([written(tmp_path / "rare.pcapng", shots)])
+    decoder, packets = columnar(capture, EVERYTHING)
+    assert packets["replicap_undecoded"].to_list()[: len(rare.NOT_ENTERED)] == [*rare.NOT_ENTERED]
+    assert same(decoder, packets, decode(capture, EVERYTHING, decoder="reference")) == []
 
 
 LYING = bytes((131, 3, 1)) * 13 + b"\0"

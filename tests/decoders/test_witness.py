@@ -36,6 +36,7 @@ MODULES = (
     "ip",
     "link_layers",
     "ppp",
+    "rare_frames",
     "reassembly",
     "tcp_analysis",
     "transport",
@@ -104,7 +105,8 @@ def same(name: str, ours: list[str], theirs: list[str]) -> bool:
     if FIELDS[name].type is FieldType.PROTOCOL and not FIELDS[name].text:
         return len(ours) == len(theirs)
     if name == "frame.protocols":
-        return bool(parity().same_in_scope(without_data(ours), without_data(theirs)))
+        stacks = [(ours, theirs), (without_data(ours), without_data(theirs))]
+        return any(parity().same_in_scope("".join(one), "".join(two)) for one, two in stacks)
     if name in UNORDERED:
         return Counter(ours) == Counter(theirs)
     return ours == theirs

@@ -182,7 +182,7 @@ def udp_payload(
 
 @part
 def _is_snmp(octets: NDArray[np.uint8], start: int, end: int) -> bool:
-    """A BER sequence as long as what is there."""
+    """A BER sequence as long as what is there, with a version first."""
     if end - start < 2 or octets[start] != 0x30:
         return False
     size, begin = np.int64(octets[start + 1]), 2
@@ -193,7 +193,7 @@ def _is_snmp(octets: NDArray[np.uint8], start: int, end: int) -> bool:
             if size > 1 << 32:
                 return False
             size = (size << 8) | np.int64(octets[at])
-    return begin + size == end - start
+    return begin + size == end - start and size > 0 and octets[start + begin] == 2
 
 
 @inlined

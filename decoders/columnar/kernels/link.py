@@ -296,8 +296,8 @@ def ethertype(
         frame = (start, end, limit)
         start += size
         sink[DEPTH] += 1
-        if 0 < kind <= LARGEST_LENGTH:
-            return _tagged_length(sink, octets, kind, double, (start, end, limit), frame)
+        if not double and 0 < kind <= LARGEST_LENGTH:
+            return _tagged_length(sink, octets, kind, (start, end, limit), frame)
         if not double:
             put(sink, _F_ETYPE, kind)
         if sink[DEPTH] > MOST_TAGS:
@@ -363,14 +363,12 @@ def _tagged_length(
     sink: Sink,
     octets: NDArray[np.uint8],
     kind: int,
-    double: bool,
     payload: tuple[int, int, int],
     frame: tuple[int, int, int],
 ) -> int:
-    """An 802.3 length behind a tag."""
+    """An 802.3 length behind an 802.1Q tag."""
     start, end, limit = payload
-    if not double:
-        put(sink, _F_VLAN_LEN, kind)
+    put(sink, _F_VLAN_LEN, kind)
     before = limit
     if start + kind < limit:
         limit = start + kind
@@ -386,10 +384,11 @@ def cooked(
     """Linux cooked capture, version 1 and 2."""
     enter(sink, _SLL)
     size = 20 if second else 16
+    if lacks(start, end, limit, size if second else 4) == OK:
+        put(sink, _F_SLL, 1)
     status = lacks(start, end, limit, size)
     if status:
         return status
-    put(sink, _F_SLL, 1)
     kind = u16(octets, start) if second else u16(octets, start + 14)
     hardware = u16(octets, start + 8) if second else u16(octets, start + 2)
     start += size
@@ -461,7 +460,7 @@ def _cisco(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
     if kind == RARP:
         append(sink, _SLARP)
         return OK
-    if is_tag(kind) or kind in (MPLS, MPLS_MULTICAST):
+    if kind in (MPLS, MPLS_MULTICAST):
         return DELEGATE
     if carries(kind):
         go_on(sink, kind, start, end, limit)

@@ -242,10 +242,10 @@ def _authentication(
 @part
 def serial(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPP behind its name, with or without HDLC's address and control."""
+    put(sink, _F_PPP, 1)
     status = lacks(start, end, limit, 2)
     if status:
         return status
-    put(sink, _F_PPP, 1)
     if octets[start] == 0xFF and octets[start + 1] == 0x03:
         start += 2
     return control_packet(sink, octets, start, end, limit)
