@@ -231,14 +231,13 @@ class _Builder:
 
 
 def _quantified(node: syntax.Node, every: bool) -> syntax.Node:
-    """A comparison with ``any`` or ``all`` before it; ``not in`` stays "no value is in"."""
-    match node:
-        case syntax.And(parts=parts):
-            return replace(node, parts=tuple(_quantified(part, every) for part in parts))
-        case syntax.Comparison() | syntax.Membership():
-            return replace(node, every=every)
-        case _:
-            return node
+    """A comparison with ``any`` or ``all`` before it.
+
+    Neither tells anything of ``not in``, nor of a chain of comparisons, as in Wireshark.
+    """
+    if isinstance(node, syntax.Comparison | syntax.Membership):
+        return replace(node, every=every)
+    return node
 
 
 def _place(token: Token) -> tuple[int, int]:
