@@ -7,13 +7,14 @@ written part by part to Parquet files, and read lazily, so that memory does not 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars
 
-PART_ROWS = 1 << 18
+PART_ROWS = 1 << 20
 """Rows of a part at most; a table that has no more stays in memory."""
 PART_OCTETS = 1 << 27
 """Octets of a part, about; whichever comes first."""
@@ -24,6 +25,9 @@ class Store:
 
     With ``folder``, an empty directory of the caller's, every part is written there, also the only
     one. Without it a directory of its own is made when it is needed; it goes with the store.
+
+    A column that is null in a whole chunk is not held, and a file has columns without any value
+    only when no earlier one has them: most declared fields occur in no packet of a capture.
     """
 
     def __init__(
@@ -41,26 +45,30 @@ class Store:
         self._rows = 0
         self._octets = 0
         self._schema: dict[str, polars.DataType] = {}
+        self._written: set[str] = set()
         self.files: list[Path] = []
 
     def add(self, chunk: polars.DataFrame) -> None:
         """The next rows of the table."""
+        for name, dtype in chunk.schema.items():
+            self._schema.setdefault(name, dtype)
+        if not chunk.height:
+            return
         most_rows, most_octets = self._limits
         if self._chunks and (self._rows + chunk.height > most_rows or self._octets >= most_octets):
             self._write()
+        chunk = _without_nulls(chunk)
         self._chunks.append(chunk)
         self._rows += chunk.height
         self._octets += int(chunk.estimated_size())
-        for name, dtype in chunk.schema.items():
-            self._schema.setdefault(name, dtype)
 
     def rows(self) -> polars.DataFrame | polars.LazyFrame:
         """All rows: a frame in memory, or a lazy one over the files. Raises ValueError of none."""
-        if not self._chunks and not self.files:
+        if not self._schema:
             raise ValueError("a table needs a chunk, even an empty one, for its columns")
         if not self.files and not self._always and self._rows <= self._limits[0]:
-            return _joined(self._chunks)
-        if self._chunks:
+            return self._joined(self._schema)
+        if self._chunks or not self.files:
             self._write()
         return scan(self.files, self._schema)
 
@@ -70,9 +78,28 @@ class Store:
             self._own = tempfile.TemporaryDirectory(prefix="replicap-")
             self._folder = Path(self._own.name)
         path = self._folder / f"{len(self.files):06}.parquet"
-        _joined(self._chunks).write_parquet(path, compression="lz4", statistics=False)
+        held = {name for chunk in self._chunks for name in chunk.columns}
+        names = [name for name in self._schema if name in held or name not in self._written]
+        self._joined(names).write_parquet(path, compression="lz4", statistics=False)
+        self._written.update(names)
         self.files.append(path)
         self._chunks, self._rows, self._octets = [], 0, 0
+
+    def _joined(self, names: Iterable[str]) -> polars.DataFrame:
+        """The chunks at hand as one, with these columns."""
+        import polars
+
+        if not self._chunks:
+            return polars.DataFrame(schema={name: self._schema[name] for name in names})
+        one = len(self._chunks) == 1
+        frame = self._chunks[0] if one else polars.concat(self._chunks, how="diagonal")
+        held = set(frame.columns)
+        return frame.select(
+            polars.col(name)
+            if name in held
+            else polars.lit(None, dtype=self._schema[name]).alias(name)
+            for name in names
+        )
 
 
 def scan(files: list[Path], schema: dict[str, polars.DataType]) -> polars.LazyFrame:
@@ -82,7 +109,7 @@ def scan(files: list[Path], schema: dict[str, polars.DataType]) -> polars.LazyFr
     return polars.scan_parquet(files, schema=schema, missing_columns="insert", glob=False)
 
 
-def _joined(chunks: list[polars.DataFrame]) -> polars.DataFrame:
-    import polars
-
-    return chunks[0] if len(chunks) == 1 else polars.concat(chunks, how="diagonal")
+def _without_nulls(chunk: polars.DataFrame) -> polars.DataFrame:
+    """The columns that have a value; one at least, which tells how many rows there are."""
+    found = [column.name for column in chunk if column.null_count() < chunk.height]
+    return chunk.select(found or chunk.columns[:1])

@@ -73,6 +73,13 @@ class Assembly:
             self.values[slot] = values
             self.valid[slot] = 1 if valid is None else valid
 
+    def fill_some(self, name: str, values: NDArray[np.int64], rows: NDArray[np.bool_]) -> None:
+        """The first own occurrence of a field in some rows; one value for each of these."""
+        slot = self.slots.get(name)
+        if slot is not None:
+            self.values[slot, rows] = values
+            self.valid[slot] = rows
+
     def fill_protocols(self) -> None:
         """``frame.protocols`` of the rows that kernels decoded."""
         if "frame.protocols" not in self.slots:

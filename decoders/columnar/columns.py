@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from decoders.columnar.kernels import gather
 from decoders.columnar.kernels.sink import SPAN_BITS, V6_ADDRESS
-from decoders.columnar.numbers import spelled
+from decoders.columnar.numbers import ARGUMENT_BITS, TEXTS, spelled
 from decoders.fields import ColumnType, Field
 from decoders.spelling import spell_ipv4, spell_ipv6
 from decoders.table import polars_type
@@ -22,6 +22,7 @@ Valid = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 
 _OFFSET_MASK = (1 << 61) - 1
+_ARGUMENT_MASK = (1 << ARGUMENT_BITS) - 1
 _ENDS = ("replicap.tcp.", "replicap.udp.")
 FLAG_LETTERS = "RRRACEUAPRSF"
 FLAG_UNSET = "\N{MIDDLE DOT}"
@@ -120,10 +121,29 @@ def _texts(declared: Field, values: Values, valid: Valid, pool: Pool) -> polars.
         return _looked_up(_all_flags(), values, shown)
     codes = _plain(ColumnType.INT64, values, valid)
     known = codes.drop_nulls().unique()
-    texts = [_text(declared, code, pool) for code in known]
-    return codes.replace_strict(
-        known, polars.Series(texts, dtype=polars.String), return_dtype=polars.String
-    )
+    if declared.name == "tcp.flags.str" or declared.name.startswith(_ENDS):
+        texts = [_text(declared, code, pool) for code in known]
+        spelt = polars.Series(texts, dtype=polars.String)
+    else:
+        known, spelt = _spelt(known, pool)
+    return codes.replace_strict(known, spelt, return_dtype=polars.String)
+
+
+def _spelt(codes: polars.Series, pool: Pool) -> tuple[polars.Series, polars.Series]:
+    """Codes, in another order, and their texts: those of one template are filled in at once."""
+    templates = codes // (1 << ARGUMENT_BITS)
+    parts: list[polars.Series] = []
+    texts: list[polars.Series] = []
+    for number in templates.unique().to_list():
+        part = codes.filter(templates == number)
+        prefix, hole, suffix = TEXTS.get(number, "").partition("{}")
+        if hole:
+            texts.append(prefix + (part & _ARGUMENT_MASK).cast(polars.String) + suffix)
+        else:
+            each = [pool.texts[-1 - code] if code < 0 else spelled(code) for code in part]
+            texts.append(polars.Series(each, dtype=polars.String))
+        parts.append(part)
+    return polars.concat(parts), polars.concat(texts)
 
 
 def _looked_up(texts: polars.Series, places: Values, shown: NDArray[np.bool_]) -> polars.Series:
@@ -153,11 +173,7 @@ def _dotted_quads(values: Values, valid: Valid) -> polars.Series:
 def _text(declared: Field, code: int, pool: Pool) -> str:
     if code < 0:
         return pool.texts[-1 - code]
-    if declared.name == "tcp.flags.str":
-        return flags_text(code)
-    if declared.name.startswith(_ENDS):
-        return _address(code, pool)
-    return spelled(code)
+    return flags_text(code) if declared.name == "tcp.flags.str" else _address(code, pool)
 
 
 def flags_text(flags: int) -> str:

@@ -69,8 +69,7 @@ class Decoded:
     """What :meth:`ColumnarDecoder.decode` found in a batch; only its maker looks inside."""
 
     batch: Batch
-    rows: NDArray[np.int64]
-    """Places of the batch's frames that are kept."""
+    """The frames that are kept."""
     assembly: Assembly
     marks: NDArray[np.uint8]
     headers: NDArray[np.int64]
@@ -117,12 +116,13 @@ class ColumnarDecoder:
 
     def decode(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Decoded:
         """What the frames of a batch say by themselves; ``keep``: one truth value for each."""
-        rows = np.arange(len(batch)) if keep is None else np.flatnonzero(keep)
-        sink, cells = self._room(len(rows))
+        if keep is not None and not keep.all():
+            batch = batch.only(np.flatnonzero(keep))
+        sink, cells = self._room(len(batch))
         if self._whole:
             cells.marks[:] = DELEGATED_ROW
         else:
-            sink, cells = _run(sink, cells, batch, rows)
+            sink, cells = _run(sink, cells, batch)
         assembly = Assembly(
             fields=self._slots,
             values=cells.values,
@@ -133,7 +133,7 @@ class ColumnarDecoder:
             trie=sink[TRIE_AT:],
         )
         headers = cells.headers[: sink[HEADERS]]
-        return Decoded(batch, rows, assembly, cells.marks, headers, cells.facts)
+        return Decoded(batch, assembly, cells.marks, headers, cells.facts)
 
     def _room(self, rows: int) -> tuple[Sink, Cells]:
         slots = len(self._slots)
@@ -164,8 +164,7 @@ class ColumnarDecoder:
             assembly.fill_protocols()
             self._scatter(decoded, delegated)
         else:
-            batch, rows = decoded.batch, decoded.rows
-            times = batch.time_ns[rows], batch.timed[rows]
+            times = decoded.batch.time_ns, decoded.batch.timed
             headers, found = self._annotation.annotate(
                 assembly, decoded.headers, delegated, self.count + 1, times
             )
@@ -176,7 +175,7 @@ class ColumnarDecoder:
         if self._classes is not None:
             self._classes.annotate(assembly, decoded.facts, delegated)
         self._fill_frames(decoded)
-        self.count += len(decoded.rows)
+        self.count += len(decoded.batch)
         self.malformed += int(np.count_nonzero(decoded.marks & MALFORMED_ROW))
         self.short += int(np.count_nonzero(decoded.marks & SHORT_ROW))
         table = polars.DataFrame(assembly.series(self._shown))
@@ -189,13 +188,8 @@ class ColumnarDecoder:
         """The frames that no kernel understood, as the reference decoder's layers see them."""
         places = np.flatnonzero(decoded.marks & DELEGATED_ROW).tolist()
         self.delegated += len(places)
-        return [
-            (
-                at,
-                self._delegate.row(decoded.batch.frame(int(decoded.rows[at]), self.count + at + 1)),
-            )
-            for at in places
-        ]
+        frames = (decoded.batch.frame(at, self.count + at + 1) for at in places)
+        return [(at, self._delegate.row(frame)) for at, frame in zip(places, frames, strict=True)]
 
     def _scatter(self, decoded: Decoded, delegated: Sequence[tuple[int, Row]]) -> None:
         """Put the cells of rows that the reference decoder's layers decoded."""
@@ -221,31 +215,27 @@ class ColumnarDecoder:
                 assembly.place(said, row, 0, 0, assembly.pool.text(text))
 
     def _fill_frames(self, decoded: Decoded) -> None:
-        batch, rows, assembly = decoded.batch, decoded.rows, decoded.assembly
-        assembly.fill("frame", np.ones(len(rows), np.int64), None)
-        assembly.fill("frame.number", np.arange(self.count + 1, self.count + len(rows) + 1), None)
-        assembly.fill("frame.len", batch.wire[rows], None)
-        assembly.fill("frame.cap_len", batch.captured[rows], None)
+        batch, assembly = decoded.batch, decoded.assembly
+        first = self.count + 1
+        assembly.fill("frame", np.ones(1, np.int64), None)
+        assembly.fill("frame.number", np.arange(first, first + len(batch)), None)
+        assembly.fill("frame.len", batch.wire, None)
+        assembly.fill("frame.cap_len", batch.captured, None)
         self._fill_times(decoded)
-        _fill_interfaces(assembly, batch.interface[rows], batch.interfaces)
+        _fill_interfaces(assembly, batch.interface, batch.interfaces)
 
     def _fill_times(self, decoded: Decoded) -> None:
-        timed = decoded.batch.timed[decoded.rows]
-        times = decoded.batch.time_ns[decoded.rows]
-        places = np.flatnonzero(timed)
-        if not len(places):
+        timed, times = decoded.batch.timed, decoded.batch.time_ns
+        own = times if timed.all() else times[timed]
+        if not len(own):
             return
-        own = times[places]
         if self._first_time is None or self._last_time is None:
             self._first_time = self._last_time = int(own[0])
-        relative = np.zeros(len(times), np.int64)
-        delta = np.zeros(len(times), np.int64)
-        relative[places] = own - self._first_time
-        delta[places] = own - np.concatenate(([self._last_time], own[:-1]))
+        delta = np.diff(own, prepend=self._last_time)
         self._last_time = int(own[-1])
-        decoded.assembly.fill("frame.time_epoch", times, timed)
-        decoded.assembly.fill("frame.time_relative", relative, timed)
-        decoded.assembly.fill("frame.time_delta", delta, timed)
+        decoded.assembly.fill_some("frame.time_epoch", own, timed)
+        decoded.assembly.fill_some("frame.time_relative", own - self._first_time, timed)
+        decoded.assembly.fill_some("frame.time_delta", delta, timed)
 
     def _count_undecoded(self, decoded: Decoded) -> None:
         assembly = decoded.assembly
@@ -266,20 +256,18 @@ class ColumnarDecoder:
         return polars.DataFrame(schema={f.column: polars_type(f) for f in self._shown})
 
 
-def _run(sink: Sink, cells: Cells, batch: Batch, rows: NDArray[np.int64]) -> tuple[Sink, Cells]:
-    """Run the kernel over the rows, with more room whenever it needs more."""
-    interfaces = batch.interface[rows]
+def _run(sink: Sink, cells: Cells, batch: Batch) -> tuple[Sink, Cells]:
+    """Run the kernel over the frames, with more room whenever it needs more."""
+    interfaces = batch.interface
     links = np.array([known.linktype for known in batch.interfaces], np.int64)
     fcs = np.array([_octets_of(known) for known in batch.interfaces], np.int64)
-    frames = np.empty((len(rows), 5), np.int64)
-    frames[:, 0], frames[:, 1] = batch.starts[rows], batch.captured[rows]
-    frames[:, 2] = batch.wire[rows]
+    frames = np.empty((len(batch), 5), np.int64)
+    frames[:, 0], frames[:, 1], frames[:, 2] = batch.starts, batch.captured, batch.wire
     frames[:, 3], frames[:, 4] = links[interfaces], fcs[interfaces]
     if batch.comments:
-        commented = np.isin(rows, np.array(list(batch.comments)))
-        frames[commented, 3] = ANOTHERS_BLOCK
+        frames[list(batch.comments), 3] = ANOTHERS_BLOCK
     row = 0
-    while (row := decode_frames(sink, cells, batch.octets, frames, row)) < len(rows):
+    while (row := decode_frames(sink, cells, batch.octets, frames, row)) < len(batch):
         cells = cells._replace(events=_grown(cells.events))
         sink = np.concatenate((sink, np.zeros(len(sink) - TRIE_AT, np.int64)))
         sink[OVERFLOW] = 0

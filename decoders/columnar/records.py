@@ -50,6 +50,22 @@ class Batch:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def only(self, rows: NDArray[np.int64]) -> Batch:
+        """A batch of some of the frames."""
+        places = {int(row): place for place, row in enumerate(rows)} if self.comments else {}
+        return Batch(
+            octets=self.octets,
+            starts=self.starts[rows],
+            captured=self.captured[rows],
+            wire=self.wire[rows],
+            time_ns=self.time_ns[rows],
+            timed=self.timed[rows],
+            interface=self.interface[rows],
+            interfaces=self.interfaces,
+            comments={places[row]: said for row, said in self.comments.items() if row in places},
+            first=self.first,
+        )
+
     def frame(self, row: int, number: int) -> Frame:
         """One frame, under a number of the caller's choice."""
         start, captured = int(self.starts[row]), int(self.captured[row])

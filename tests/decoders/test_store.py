@@ -50,6 +50,34 @@ def test_many_rows_go_to_files_in_order(limits: dict[str, int]) -> None:
     assert_frame_equal(rows.collect(engine="streaming"), WHOLE)
 
 
+def test_columns_without_a_value_cost_nothing_and_are_there_in_the_table() -> None:
+    empty = pl.Series("vlan_id", [None, None], dtype=pl.Int32)
+    schema = {"frame_number": pl.Int32, "vlan_id": pl.Int32, "ip_src": pl.Int64}
+    chunks = [
+        pl.DataFrame(schema=schema),
+        pl.DataFrame({"frame_number": [1, 2], "vlan_id": empty}, schema_overrides=schema),
+        pl.DataFrame({"frame_number": [3, 4], "vlan_id": [7, None]}, schema_overrides=schema),
+        pl.DataFrame({"frame_number": [5, 6], "vlan_id": empty}, schema_overrides=schema),
+    ]
+    whole = pl.DataFrame(
+        {"frame_number": range(1, 7), "vlan_id": [None, None, 7, None, None, None], "ip_src": None},
+        schema=schema,
+    )
+    memory, files = Store(), Store(rows=2)
+    for store in (memory, files):
+        for chunk in chunks:
+            store.add(chunk)
+        assert_frame_equal(store.rows().lazy().collect(), whole)
+    held = [pl.read_parquet_schema(path).names() for path in files.files]
+    assert held == [[*schema], ["frame_number", "vlan_id"], ["frame_number"]]
+
+
+def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
+    for store in (Store(), Store(tmp_path)):
+        store.add(WHOLE.clear())
+        assert_frame_equal(store.rows().lazy().collect(), WHOLE.clear())
+
+
 def test_the_files_go_with_the_store() -> None:
     store = Store(rows=1)
     filled(store)
