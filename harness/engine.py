@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 UNDECODED = "replicap_undecoded"
 WITHOUT_GROUPS = frozenset({"packets", "sum", "every", "no", "first", "last", "duration", "rate"})
 """Measures that remember nothing of the packets that went by."""
+COUNTS = frozenset({"packets", "distinct", "streams"})
+"""Measures that are 0 when there is nothing to count, and so nothing to show."""
 ON_THE_READABLE_PART = "(on the readable part)"
 
 
@@ -320,6 +322,7 @@ class _Engine:
             name: nw.from_native(stage.table.lazy()) for name, stage in tables.items()
         }
         engines = {stage.table.engine for stage in tables.values()}
+        self.hiding: dict[str, bool] = {}
         self.engine: Literal["streaming", "auto"] = (
             "streaming" if "streaming" in engines else "auto"
         )
@@ -347,7 +350,8 @@ class _Engine:
             return
         with _Errors(job):
             job.plan = job.measure.plan(self.view(job, job.stages[0]))
-            job.queries = [*job.plan.queries, *(self.undecoded(job, name) for name in job.stages)]
+            hiding = [name for name in job.stages if self.hides(name)]
+            job.queries = [*job.plan.queries, *(self.undecoded(job, name) for name in hiding)]
 
     def view(self, job: _Job, stage: str) -> View:
         """The packets of a stage that the claim's filter leaves."""
@@ -362,6 +366,15 @@ class _Engine:
         if job.claim.where is not None:
             frame = frame.filter(compiled(job.claim.where))
         return View(frame, columns, compiled, lambda other: self.view(job, other))
+
+    def hides(self, stage: str) -> bool:
+        """Whether some packet of a stage holds what the decoder does not see; looked up once."""
+        if stage not in self.hiding:
+            import narwhals as nw
+
+            hidden = self.frames[stage].select((~nw.col(UNDECODED).is_null()).any())
+            self.hiding[stage] = bool(self.collected([hidden])[0][0][0])
+        return self.hiding[stage]
 
     def undecoded(self, job: _Job, stage: str) -> LazyFrame:
         """Counts the packets of a stage whose hidden contents could matter to the claim."""
@@ -388,14 +401,18 @@ class _Engine:
     def batches(self, jobs: Sequence[_Job]) -> list[list[_Job]]:
         """Claims whose queries run together: all of them when the packets are in memory.
 
-        Of larger tables those that remember groups run one by one: with millions of streams the
-        groups of one take much memory, those of all more than there is.
+        Of larger tables those that remember the same groups run together, one after the other:
+        with millions of streams the groups of one claim take much memory, those of all more than
+        there is.
         """
         if self.engine != "streaming":
             return [list(jobs)] if jobs else []
-        light = [job for job in jobs if job.measure.name in WITHOUT_GROUPS]
-        heavy = [[job] for job in jobs if job.measure.name not in WITHOUT_GROUPS]
-        return [light, *heavy] if light else heavy
+        found: dict[object, list[_Job]] = {}
+        for job in jobs:
+            groups = (job.measure.name, job.stages, job.claim.where, frozenset(job.fields()))
+            together = "light" if job.measure.name in WITHOUT_GROUPS else groups
+            found.setdefault(together, []).append(job)
+        return list(found.values())
 
     def run_together(self, jobs: Sequence[_Job]) -> None:
         """Run queries together; when that fails each claim alone, to find the failing one."""
@@ -422,7 +439,7 @@ class _Engine:
                 cut = len(job.plan.queries)
                 measured = job.plan.finish(job.rows[:cut])
                 judgement = job.comparison.judge(measured)
-                self.doubt(job, measured, [int(rows[0][0]) for rows in job.rows[cut:]])
+                self.doubt(job, measured, self.flagged(job, job.rows[cut:]))
         if judgement is None or measured is None or job.ended:
             return _no_verdict(job)
         warnings = [text for parsed in job.filters.values() for text in parsed.warnings]
@@ -439,6 +456,11 @@ class _Engine:
             filter=self.filter_text(job),
             seconds=0.0,
         )
+
+    def flagged(self, job: _Job, rows: Sequence[Sequence[Row]]) -> list[int]:
+        """For each stage how many packets hide what could matter; ``rows`` of those that do."""
+        counted = iter(rows)
+        return [int(next(counted)[0][0]) if self.hides(name) else 0 for name in job.stages]
 
     def doubt(self, job: _Job, measured: Measured, undecoded: Sequence[int]) -> None:
         """End the job when the value says less than it seems to."""
@@ -489,6 +511,7 @@ class _Engine:
             if judged[job.claim.id].status is Status.REFUTED
             if not judged[job.claim.id].differing
             if job.claim.where is not None or job.measure.name != "packets"
+            if not (job.measure.name in COUNTS and judged[job.claim.id].measured == 0)
         ]
         for together in self.batches(wanted):
             proofs = [job.plan.evidence for job in together if job.plan and job.plan.evidence]
