@@ -11,12 +11,12 @@ from decoders.columnar import classes, transport
 from decoders.columnar.assembly import Assembly
 from decoders.columnar.classifier import Classifier
 from decoders.columnar.conversations import Conversations
+from decoders.columnar.kernels import gather
 from decoders.columnar.kernels.sink import (
     HEADER_HANDS_UP,
     HEADER_PLACES,
     HEADER_QUOTED,
     HEADER_ROW,
-    HEADER_TCP,
     WIDTH,
 )
 from decoders.columnar.rows import facts_of, headers_of, pairs_of
@@ -161,22 +161,32 @@ def _take_back(
 
 
 def _place_numbers(assembly: Assembly, headers: I64, found: Found) -> None:
-    tcp = headers[:, HEADER_TCP] == 1
     for place, name in transport.FIELD_OF.items():
-        if name in assembly.slots and place < found.cells.shape[1]:
-            values = found.cells[:, place]
-            _append(assembly, name, headers, values, tcp & (values != NOTHING))
-    _append(assembly, "udp.stream", headers, found.cells[:, transport.STREAM], ~tcp)
+        if place < found.cells.shape[1]:
+            _put(assembly, name, headers, found.cells[:, place], 1)
+    _put(assembly, "udp.stream", headers, found.cells[:, transport.STREAM], 0)
+
+
+def _put(assembly: Assembly, name: str, headers: I64, values: I64, tcp: int) -> None:
+    """A number of each header of TCP, or of UDP; most are the first of their row."""
+    slot = assembly.slots.get(name)
+    if slot is None:
+        return
+    left = np.empty(len(headers), np.bool_)
+    row = assembly.values[slot], assembly.valid[slot]
+    if gather.put_first(headers, values, tcp, row[0], row[1], left):
+        _append(assembly, name, headers, values, left)
 
 
 def _place_marks(assembly: Assembly, headers: I64, found: Found) -> None:
     marks = found.cells[:, transport.MARKS]
-    if not marks.any():
-        return
+    all_marks = int(np.bitwise_or.reduce(marks))
     ones = np.ones(len(marks), np.int64)
     for bit, name in enumerate(transport.MARK_FIELDS):
+        if not all_marks >> bit & 1 or name not in assembly.slots:
+            continue
         shown = (marks >> bit & 1) == 1
-        if name == "tcp.analysis.duplicate_ack" and shown.any():
+        if name == "tcp.analysis.duplicate_ack":
             numbers = found.cells[:, transport.DUPLICATE_ACK_NUM]
             again = (numbers != NOTHING) & shown
             places = np.repeat(np.arange(len(marks)), shown.astype(np.int64) + again)

@@ -37,15 +37,20 @@ class Conversations:
         )
         self._table.state[streams.SEED] = secrets.randbits(32)
         self._trail = _first_trail(wanted)
+        self._cells = np.empty((0, ANALYSED if wanted else NUMBERED), np.int64)
+        self._links = np.empty((0, streams.LINK_PLACES), np.int64)
 
     def annotate(self, headers: I64, first: int, time_ns: I64, timed: NDArray[np.bool_]) -> Found:
         """What is found of the headers of the next batch.
 
         ``first`` is ``frame.number`` of the batch's row 0; ``time_ns`` and ``timed`` have an entry
-        for each row. Raises MemoryError for more conversations than can be told apart (2^31).
+        for each row. The cells are written over by the next batch. Raises MemoryError for more
+        conversations than can be told apart (2^31).
         """
-        cells = np.empty((len(headers), ANALYSED if self._wanted else NUMBERED), np.int64)
-        links = np.empty((len(headers) if self._wanted else 0, streams.LINK_PLACES), np.int64)
+        if len(headers) > len(self._cells):
+            self._cells = np.empty((len(headers), self._cells.shape[1]), np.int64)
+            self._links = np.empty((len(headers) * self._wanted, streams.LINK_PLACES), np.int64)
+        cells, links = self._cells[: len(headers)], self._links[: len(headers)]
         at = 0
         while (at := streams.annotate(self._table, headers, cells, links, at)) < len(headers):
             self._grow_table()

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.jit import kernel
-from decoders.columnar.kernels.sink import SPAN_BITS
+from decoders.columnar.kernels.sink import HEADER_QUOTED, HEADER_ROW, HEADER_TCP, SPAN_BITS
+from decoders.columnar.transport import NOTHING
 
 INLINE = 12
 """Octets that a view holds itself (Arrow columnar format, variable-size binary view layout)."""
@@ -85,6 +86,35 @@ def scatter_events(
     for event in chosen:
         values[events[event, 0]] = events[event, 2]
         valid[events[event, 0]] = 1
+
+
+@kernel
+def put_first(
+    headers: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    tcp: int,
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    left: NDArray[np.bool_],
+) -> int:
+    """Put what own headers of TCP (1) or UDP (0) are told into rows that have nothing yet.
+
+    ``left`` [header] says which have to go elsewhere: behind what is there, or to quoted fields.
+    Returns how many these are.
+    """
+    count = 0
+    for at in range(len(headers)):
+        left[at] = False
+        if headers[at, HEADER_TCP] != tcp or numbers[at] == NOTHING:
+            continue
+        row = headers[at, HEADER_ROW]
+        if headers[at, HEADER_QUOTED] or valid[row]:
+            left[at] = True
+            count += 1
+        else:
+            values[row] = numbers[at]
+            valid[row] = 1
+    return count
 
 
 LONGEST_IPV4 = 15
