@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generators.damage import random_damage
@@ -50,6 +50,9 @@ WAYS = 5
 """Ways in which each drawn frame is damaged."""
 
 IN_FRAMES = ("truncation", "flip", "lie", "splice", "loop")
+MOST_OCTETS = 8_192
+"""Octets that decide what is drawn at a time."""
+
 LONGEST = 4_000
 """Octets of the longest damaged frame."""
 
@@ -78,17 +81,13 @@ class Total:
     seconds: float = 0.0
 
 
-class _Enough(BaseException):
-    """As many frames as were asked for."""
-
-
 def drawn_frames(number: int, wanted: int) -> Iterator[Described]:
     """Generated frames: of any link type, of scans and their replies, of TCP conversations."""
     runs = st.lists(streams.steps(), max_size=20)
     strategies: tuple[st.SearchStrategy[Any], ...] = (
-        *[st.lists(frames(), min_size=8, max_size=16)] * 8,
-        traffic().map(lambda made: [[record.frame for record in made.file.records]]),
-        runs.map(lambda steps: [[_segment(step) for step in steps]]),
+        *[st.lists(frames(), min_size=8, max_size=16)] * 5,
+        *[traffic().map(lambda made: [[record.frame for record in made.file.records]])] * 3,
+        *[runs.map(lambda steps: [[_segment(step) for step in steps]])] * 2,
     )
     left = wanted
     for nth in count():
@@ -104,26 +103,18 @@ def _segment(step: Any) -> Described:
 
 
 def _drawn(strategy: st.SearchStrategy[Any], number: int, wanted: int) -> list[Described]:
+    """Frames decided by octets at random, so that a value is no variation of the one before."""
     found: list[Described] = []
 
     def collect(groups: Sequence[Sequence[Described]]) -> None:
         found.extend(frame for group in groups for frame in group)
-        if len(found) >= wanted:
-            raise _Enough
 
-    base = settings(
-        max_examples=10 * wanted,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    run: Callable[[], None] = seed(number)(base(given(strategy)(collect)))
-    try:
-        run()
-    except _Enough:
-        return found[:wanted]
-    raise RuntimeError(f"only {len(found)} of {wanted} frames were drawn")
+    base = settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    draw: Callable[[bytes], object] = base(given(strategy)(collect)).hypothesis.fuzz_one_input
+    chance = Random(number)
+    while len(found) < wanted:
+        draw(chance.randbytes(MOST_OCTETS))
+    return found[:wanted]
 
 
 def generated(number: int, wanted: int) -> Iterator[Drawn]:
