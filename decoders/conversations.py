@@ -78,13 +78,11 @@ class Conversations:
             if reused and not segment.quoted:
                 forward.base = segment.seq
         forward, backward = conversation.directions[reverse], conversation.directions[1 - reverse]
-        if key[0] == key[1]:
-            backward = forward
         if segment.length is not None:
             _set_bases(segment, forward, backward)
         row.put("tcp.stream", conversation.number)
         if "tcp.flags" in row.own or segment.quoted:
-            _complete(conversation, segment, created)
+            _complete(conversation, segment, created, again)
         row.put("tcp.completeness", completeness)
         self._numbers(row, segment, forward, backward)
         if not row.wanted.analysis:
@@ -96,6 +94,8 @@ class Conversations:
             and "tcp.analysis" not in (row.quoted if segment.quoted else row.own)
         ):
             row.put("tcp.analysis", True)
+            if conversation.analysis.first_rtt:
+                row.put("tcp.analysis.initial_rtt", conversation.analysis.first_rtt)
         if "tcp.flags" in row.own or segment.quoted:
             row.put("tcp.window_size", _window(segment, forward))
 
@@ -134,8 +134,8 @@ class Conversations:
         reused: bool,
     ) -> None:
         analysis = conversation.analysis
-        analysis.handshake(segment, row.time_ns)
         if segment.length is None:
+            analysis.handshake(segment, row.time_ns)
             if reused and not segment.options_cut:
                 row.put("tcp.analysis", True)
                 row.put("tcp.analysis.flags", True)
@@ -143,6 +143,7 @@ class Conversations:
                 row.expert(NOTE, SEQUENCE, "port numbers reused")
             return
         found = analyse(row, segment, analysis, directions, reused)
+        analysis.handshake(segment, row.time_ns)
         if segment.payload_at is not None and _kept_from_above(row, segment.payload_at, found):
             row.forget_from(segment.payload_at)
         if "tcp.flags" in row.own and not segment.options_cut:
@@ -179,8 +180,11 @@ def _set_bases(segment: Segment, forward: Direction, backward: Direction) -> Non
         backward.base = (segment.ack - 1) % MODULUS
 
 
-def _complete(conversation: Conversation, segment: Segment, created: bool) -> None:
-    """Bits of completeness; a conversation's first packet counts only when it is a SYN."""
+def _complete(conversation: Conversation, segment: Segment, created: bool, again: bool) -> None:
+    """Bits of completeness; a conversation's first packet counts only when it is a SYN.
+
+    A SYN with the number that its direction already has (``again``) counts for nothing.
+    """
     flags = segment.flags
     if created:
         # Of a conversation's first packet only a SYN counts, and the data it carries.
@@ -188,7 +192,7 @@ def _complete(conversation: Conversation, segment: Segment, created: bool) -> No
             conversation.completeness |= SYN_SEEN | (DATA_SEEN if segment.length else 0)
         return
     seen = 0
-    if flags & SYN:
+    if flags & SYN and not again:
         seen |= SYNACK_SEEN if flags & ACK else SYN_SEEN
     if flags & ACK:
         if segment.length:

@@ -58,6 +58,7 @@ class Flow:
 
     __slots__ = (
         "cleaned",
+        "closes",
         "dup",
         "lastack",
         "lastack_time",
@@ -70,7 +71,6 @@ class Flow:
         "push_ended",
         "push_octets",
         "scale",
-        "sent_fin",
         "span",
         "unacked",
         "valid_in_flight",
@@ -94,7 +94,7 @@ class Flow:
         self.valid_in_flight = True
         self.push_octets = 0
         self.push_ended = False
-        self.sent_fin = False
+        self.closes = False
         self.span: tuple[int, int, int, int] | None = None
         """Base, entries, first and last number of ``unacked``; None: to be counted anew."""
         self.cleaned = (0, 0)
@@ -134,6 +134,8 @@ class Found:
     """Frame that is acknowledged, and ns since it."""
     retransmitted: tuple[int, int] | None = None
     """Frame that is sent again, and ns since it."""
+    lost_before: bool = False
+    """An ACK for what was lost, as one before it: shown, and marked no more."""
     in_flight: int = 0
     push_octets: int = 0
     fin: str = ""
@@ -164,8 +166,8 @@ def analyse(
     _in_flight(segment, found, forward, directions[0].base or 0)
     _shift(segment, forward, analysis)
     if segment.flags & FIN:
-        found.fin = "fin_passive" if backward.sent_fin else "fin_active"
-        forward.sent_fin = True
+        found.fin = "fin_passive" if backward.closes else "fin_active"
+        forward.closes = forward.closes or not backward.closes
     return found
 
 
@@ -246,6 +248,7 @@ def _acknowledges_lost(segment: Segment, found: Found, backward: Flow) -> None:
     else:
         if backward.dup == 0:
             found.marks.add("ack_lost_segment")
+        found.lost_before = True
         backward.dup = ALL_ACKNOWLEDGED
 
 
@@ -395,7 +398,7 @@ def show(row: Row, found: Found, analysis: Analysis) -> None:
     if found.fin:
         put(f"tcp.connection.{found.fin}", True)
         row.expert(NOTE, SEQUENCE, "this FIN closes the connection")
-    if not (found.marks or found.acks or found.in_flight):
+    if not (found.marks or found.acks or found.in_flight or found.lost_before):
         return
     put("tcp.analysis", True)
     if found.marks:

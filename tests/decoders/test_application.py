@@ -132,8 +132,8 @@ ALIVE = Situation(
     tcp4(A, 40000, B, 40001, "A", 0xFFFFFFFF, 1, b"k"),  # a conversation's first segment
     tcp4(A, 40002, B, 40003, "PA", 1, 1, b"xyz"),
     tcp4(A, 40002, B, 40003, "A", 3, 1, b"z"),
-    tcp4(A, 40004, B, 80, "PA", 1, 1, b"xyz"),
-    tcp4(A, 40004, B, 80, "A", 3, 1, b"z"),
+    tcp4(A, 40004, B, 80, "PA", 1, 1, b"GET / HTTP/1.1\r\n\r\n"),
+    tcp4(A, 40004, B, 80, "A", 18, 1, b"\n"),
     Shot(tcp4(A, 40002, B, 40003, "A", 3, 1, b"z")[:-1], wire=55),
 )
 

@@ -11,6 +11,7 @@ from tests.decoders.frame_bytes import (
     MSS,
     A,
     B,
+    Shot,
     Situation,
     ip4,
     ipv4,
@@ -290,3 +291,87 @@ def test_flows_that_nobody_acknowledges_take_bounded_time() -> None:
     assert rows[-1].own["tcp.analysis.duplicate_ack_num"] == [5_999]
     # Looking at all that was sent for each packet would take ten times as long.
     assert time.process_time() - start < 5
+
+
+def ourself(gap_ns: int, flags: str, seq: int, ack: int = 0) -> Shot:
+    """A segment from an end to itself."""
+    return Shot(tcp4(A, 7777, A, 7777, flags, seq, ack), gap_ns=gap_ns)
+
+
+ITSELF = Situation(
+    ourself(SECOND, "S", 1000),
+    ourself(SECOND, "SA", 5000, 1001),
+    ourself(SECOND, "A", 1001, 5001),
+    ourself(SECOND, "FA", 1001, 5001),
+    ourself(SECOND, "FA", 5001, 1002),
+)
+
+
+def test_an_end_that_talks_to_itself_is_never_answered() -> None:
+    """All of its packets go one way; the other way's numbers begin with the first ACK."""
+    assert ITSELF.first("tcp.stream") == [0] * 5
+    assert ITSELF.first("tcp.seq") == [0, 0, 4294963297, 4294963297, 1]
+    assert ITSELF.first("tcp.ack") == [0, 1, 4001, 4001, 2]
+    assert ITSELF.each("tcp.connection.fin_passive") == [[]] * 5
+
+
+m, n = speakers(1002, PORT)
+CLOSED = Situation(
+    m(SECOND, "FA", 10, 1),
+    n(MS, "FA", 1, 11),
+    m(SECOND, "FA", 10, 1),
+    n(MS, "FA", 1, 11),
+)
+
+
+def test_who_closes_first_stays_the_active_one() -> None:
+    passive = [bool(values) for values in CLOSED.each("tcp.connection.fin_passive")]
+    assert passive == [False, True, False, True]
+    active = [bool(values) for values in CLOSED.each("tcp.connection.fin_active")]
+    assert active == [True, False, True, False]
+
+
+o, p = speakers(1003, PORT)
+LATE_SYN = Situation(
+    o(SECOND, "RA", 1001, 1),
+    o(SECOND, "S", 1000),  # the number that its direction is taken to have begun with
+    o(SECOND, "A", 1001, 1),
+    p(SECOND, "R", 1),
+    p(SECOND, "R", 1),
+)
+
+
+def test_a_syn_with_the_number_that_is_known_does_not_make_a_conversation_complete() -> None:
+    assert LATE_SYN.first("tcp.completeness") == [0, 0, 0, 4, 36]
+    assert LATE_SYN.each("tcp.analysis")[1] == [True]
+
+
+q, r = speakers(1004, PORT)
+FIRST_ACK = Situation(
+    q(SECOND, "S", 4294967295, 1),
+    q(SECOND, "R", 1, 1),
+    q(SECOND, "SA", 1001, 0),
+    q(14 * SECOND, "FA", 4294967295, 1000),  # 16 s after its SYN, 14 s after what it repeats
+)
+
+
+def test_the_first_ack_is_judged_before_its_round_trip_is_known() -> None:
+    assert FIRST_ACK.marks()[3] == "retransmission"
+    assert FIRST_ACK.first("tcp.analysis.initial_rtt")[3] == 16 * SECOND
+
+
+s, t = speakers(1005, PORT)
+LOST = Situation(
+    s(SECOND, "S", 3221225985),
+    t(SECOND, "SA", 0, 1),
+    s(SECOND, "S", 3221225985),
+    t(SECOND, "RA", 0, 1),  # acknowledges what was lost, as before
+    s(SECOND, "S", 3221225985),
+)
+
+
+def test_an_ack_for_what_was_lost_is_marked_once_and_shown_again() -> None:
+    assert LOST.marks()[1] == "ack_lost_segment tfo_ack"
+    assert LOST.each("tcp.analysis")[3] == [True]
+    assert LOST.each("tcp.analysis.flags")[3] == []
+    assert LOST.first("tcp.analysis.initial_rtt")[3:] == [SECOND, SECOND]

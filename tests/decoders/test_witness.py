@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
@@ -63,6 +64,7 @@ UNORDERED = frozenset(("_ws.expert.severity", "_ws.expert.group"))
 """In the order of tshark's tree, which is not that of the headers."""
 
 
+@cache
 def parity() -> ModuleType:
     """The module ``benchmarks/parity.py``, which is no package's."""
     path = Path(__file__).resolve().parents[2] / "benchmarks" / "parity.py"

@@ -61,12 +61,16 @@ def frame_of(step: Step) -> bytes:
     return parts.ipv4(ends, segment).data
 
 
+_Way = tuple[str, int, int]
+"""A direction: the end it comes from."""
+
+
 class _Talk:
     """A TCP conversation: its number, and of each end the number before its first octet."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.base: dict[tuple[int, int], int] = {}
+        self.base: dict[_Way, int] = {}
 
 
 class Model:
@@ -79,8 +83,11 @@ class Model:
 
     def play(self, step: Step) -> dict[str, list[Any] | None]:
         """What a decoder must find in the next packet."""
-        here, there = (step.src, step.srcport), (step.dst, step.dstport)
-        key = frozenset((here, there))
+        here: _Way = ("from", step.src, step.srcport)
+        there: _Way = ("from", step.dst, step.dstport)
+        key = frozenset((here[1:], there[1:]))
+        if here == there:  # An end that talks to itself never answers: it has one direction only.
+            there = ("to", step.dst, step.dstport)
         if step.udp:
             return {"udp.stream": [self._udp.setdefault(key, len(self._udp))]}
         talk = self._tcp.get(key)

@@ -173,30 +173,36 @@ def annotate(
         trace = _trace_of(trail, notes, links, at)
         if links[at, LINK_WHAT] & OPENED_AGAIN:
             _open_again(traces, flows, trace, links[at, LINK_SIDE])
-        if timed[row]:
-            _shaken(traces, trace, flags, now)
         if cells[at, MARKS] & TFO_BIT:
             note_fast_open(experts, state, headers, at)
-        if headers[at, HEADER_LENGTH] != ABSENT:
+        whole, marks = headers[at, HEADER_LENGTH] != ABSENT, np.int64(0)
+        if whole:
             marks = _analyse(
                 traces, flows, sent, state, headers, cells, links, at, trace, first + row, now
             )
+        if timed[row]:
+            _shaken(traces, trace, flags, now)
+        if whole:
             _show(traces, flows, experts, state, headers, cells, links, at, trace, marks)
         elif links[at, LINK_WHAT] & REUSED and not headers[at, HEADER_CUT]:
             note_reused(experts, state, headers, cells, at)
-        _mark_row(state, headers, cells, links, at, first + row)
+        _mark_row(state, headers, cells, links, at, first + row, traces[trace, FIRST_RTT])
         if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
             cells[at, WINDOW_SIZE] = _window_size(traces, headers, links, at, trace)
     return len(headers)
 
 
 @inlined
-def _mark_row(state: I64, headers: I64, cells: I64, links: I64, at: int, number: int) -> None:
+def _mark_row(
+    state: I64, headers: I64, cells: I64, links: I64, at: int, number: int, rtt: int
+) -> None:
     """Whether the row has ``tcp.analysis``: of a SYN that is sent again once a row."""
     place = LAST_QUOTED if headers[at, HEADER_QUOTED] else LAST_OWN
     again = links[at, LINK_WHAT] & OPENED_AGAIN and not headers[at, HEADER_CUT]
     if again and state[place] != number:
         cells[at, MARKS] |= ANALYSIS_BIT
+        if rtt != 0:
+            cells[at, INITIAL_RTT] = rtt
     if cells[at, MARKS] & ANALYSIS_BIT:
         state[place] = number
 
@@ -436,7 +442,7 @@ def _repeated_ack(window: int, flows: I64, forward: int, backward: int, cells: I
 
 @inlined
 def _acknowledges_lost(headers: I64, at: int, flows: I64, backward: int) -> int:
-    """Rule 10: an ACK for what was not captured."""
+    """Rule 10: an ACK for what was not captured; of one like that before only ANALYSIS_BIT."""
     highest = flows[backward, MAXACK]
     if (
         highest == 0
@@ -449,7 +455,7 @@ def _acknowledges_lost(headers: I64, at: int, flows: I64, backward: int) -> int:
         return ACK_LOST
     first = flows[backward, DUP] == 0
     flows[backward, DUP] = ALL_ACKNOWLEDGED
-    return ACK_LOST if first else 0
+    return ACK_LOST if first else ANALYSIS_BIT
 
 
 @part
@@ -562,7 +568,7 @@ def _show(
         cells[at, MARKS] |= TAKES_BACK
     fin = headers[at, HEADER_FLAGS] & FIN
     answered = flows[traces[trace, FLOW + links[at, LINK_OTHER]], FIN_SENT] != 0
-    if fin:
+    if fin and not answered:
         flows[traces[trace, FLOW + links[at, LINK_SIDE]], FIN_SENT] = 1
     if not headers[at, HEADER_SHOWN] or headers[at, HEADER_CUT]:
         for place in range(DUPLICATE_ACK_NUM, ANALYSED):

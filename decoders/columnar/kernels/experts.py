@@ -98,7 +98,7 @@ def note_fin(experts: I64, state: I64, headers: I64, cells: I64, at: int, answer
 def note_marks(experts: I64, state: I64, headers: I64, cells: I64, at: int, marks: int) -> None:
     """Marks, and an item for each in the order of their names."""
     cells[at, MARKS] |= ANALYSIS_BIT | marks
-    if marks == 0:
+    if marks & ~ANALYSIS_BIT == 0:
         return
     cells[at, MARKS] |= FLAGS_BIT
     for bit in range(SAID):

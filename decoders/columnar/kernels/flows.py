@@ -37,10 +37,11 @@ each direction (FLOW 0: it sent nothing)."""
     SPAN_BASE, SPAN_TAIL, SPAN_FIRST, SPAN_LAST, CLEANED_ACK, CLEANED_COUNT,
 ) = range(24)  # fmt: skip
 FLOW_PLACES = 24
-"""Places of a flow. BROKEN: octets in flight are not known; UNSHIFTED: sent a SYN and, after it, no
-packet with ACK and without SYN. HEAD, TAIL, COUNT: its segments that nobody acknowledged. SPAN:
-base of the numbers, segment up to which was counted (0: none), first and last number. CLEANED: the
-ACK that acknowledged last, and how many segments it left."""
+"""Places of a flow. BROKEN: octets in flight are not known; FIN_SENT: it closes first;
+UNSHIFTED: sent a SYN and, after it, no packet with ACK and without SYN. HEAD, TAIL, COUNT: its
+segments that nobody acknowledged. SPAN: base of the numbers, segment up to which was counted (0:
+none), first and last number. CLEANED: the ACK that acknowledged last, and how many segments it
+left."""
 
 SENT_FRAME, SENT_SEQ, SENT_END, SENT_TIME, FOLLOWING = range(5)
 SENT_PLACES = 5

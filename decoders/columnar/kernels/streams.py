@@ -163,15 +163,6 @@ def _side(headers: I64, at: int) -> int:
 
 
 @inlined
-def _one_end(headers: I64, at: int) -> bool:
-    return (
-        headers[at, HEADER_SRCPORT] == headers[at, HEADER_DSTPORT]
-        and headers[at, HEADER_SRC_LO] == headers[at, HEADER_DST_LO]
-        and headers[at, HEADER_SRC_HI] == headers[at, HEADER_DST_HI]
-    )
-
-
-@inlined
 def _key(headers: I64, at: int, side: int) -> hashing.Key:
     """Both ends, the lower one first."""
     rest = (headers[at, HEADER_TCP] << 35) | (headers[at, HEADER_VERSION] << 32)
@@ -242,13 +233,15 @@ def _segment(
     if created:
         _open(notes, state, entry, 0)
     what = _open_again(notes, state, headers, at, entry, side)
-    other = side if _one_end(headers, at) else 1 - side
+    other = 1 - side
     if headers[at, HEADER_LENGTH] != ABSENT:
         _learn_bases(notes, headers, at, entry, side, other)
     cells[at, STREAM] = notes[entry, NUMBER]
     cells[at, COMPLETENESS] = notes[entry, SEEN] & _COMPLETENESS
     if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
         seen = _seen_first(headers, at) if created else _seen(headers, at)
+        if what & OPENED_AGAIN:
+            seen &= ~SYN_SEEN
         notes[entry, SEEN] |= seen
     base = _base(notes, entry, side)
     if not headers[at, HEADER_QUOTED]:
