@@ -9,7 +9,8 @@ from hypothesis.errors import InvalidArgument
 
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 from generators import links, parts
-from generators.frames import UNCLAIMED_PORTS, Group, addresses, frames, tag_stacks
+from generators.carried import UNCLAIMED_PORTS, addresses
+from generators.frames import Group, frames, tag_stacks
 from generators.parts import Ends
 from generators.truth import described
 from tests.properties.checks import round_trip
