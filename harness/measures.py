@@ -120,7 +120,7 @@ def _below(error: ValidationError, name: str, main: str) -> ValidationError:
     details: list[InitErrorDetails] = []
     for found in error.errors(include_url=False):
         place = found["loc"]
-        if main and place[:1] == (main,):
+        if place[:1] == (main,):
             place = place[1:]
         kind: Any = found["type"]
         if kind == _OWN_KIND:

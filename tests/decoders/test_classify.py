@@ -140,6 +140,60 @@ def test_the_rest_is_other(frame: Shot | bytes) -> None:
     assert classes(frame) == [OTHER]
 
 
+def test_the_first_control_protocol_of_ppp() -> None:
+    assert classes(session(0x8000, control(1)), session(0x7FFE, control(1))) == [
+        LINK_CONTROL,
+        OTHER,
+    ]
+    assert classes(Shot(ppp(0xC02B, control(1)), 9)) == [LINK_CONTROL]
+
+
+def test_the_last_error_of_version_6() -> None:
+    assert classes(ping6(kind=127), ping6(kind=130)) == [BACKSCATTER, OTHER]
+
+
+PORTS_OF_TCP = {"tcp.srcport": [1], "tcp.dstport": [2]}
+ENDS = {"ip.src": [3], "ip.dst": [4]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "flow"),
+    [
+        ({**ENDS, **PORTS_OF_TCP}, ("tcp", 3, 1, 4, 2)),
+        ({**PORTS_OF_TCP, "ip.src": [3]}, None),
+        ({**PORTS_OF_TCP, "ip.dst": [4]}, None),
+        (PORTS_OF_TCP, None),
+        ({**ENDS, "tcp.srcport": [1]}, None),
+        ({**ENDS, "tcp.dstport": [2]}, None),
+    ],
+)
+def test_a_flow_needs_both_ends(fields: dict[str, list[int]], flow: object) -> None:
+    packet = classify.packet_of(["eth", "ip", "tcp"], 0, fields)
+    assert packet == ("tcp", 2, "ip", 0, fields)
+    assert packet.flow() == flow
+
+
+def test_what_decides_without_an_ip_header() -> None:
+    assert classify.packet_of(["eth", "tcp"], 0, {}) == ("tcp", 1, "", 0, {})
+    assert classify.packet_of(["eth", "llc"], 0, {}) == ("", 2, "", 0, {})
+    assert classify.packet_of(["eth", "ip", "ip"], 0, {}) == ("", 3, "ip", 1, {})
+
+
+def test_an_inner_header_that_was_cut_between_its_addresses() -> None:
+    frame = ip4(ipv4(4, ipv4(17, udp(1, 2))))
+    assert classes(Shot(frame[: 14 + 20 + 16], wire=len(frame))) == [OTHER]
+
+
+def test_a_reset_is_no_cause_of_an_answer_and_takes_no_cause_away() -> None:
+    reset, answer = tcp4(A, 1, B, 2, "R"), tcp4(B, 2, A, 1, "SA")
+    assert classes(reset, answer) == [BACKSCATTER, BACKSCATTER]
+    assert classes(tcp4(A, 1, B, 2, "S"), reset, tcp4(B, 2, A, 1, "R")) == [
+        TCP_SYN_PROBE,
+        OTHER,
+        REPLY,
+    ]
+
+
 def test_a_handshake() -> None:
     assert classes(
         tcp4(A, 1000, B, 80, "S", 5),

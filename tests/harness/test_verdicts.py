@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,26 @@ def report(*statuses: Status, facts: CaptureFacts | None = FACTS) -> Report:
         stage="capture",
         verdicts=tuple(verdict(status) for status in statuses),
     )
+
+
+def test_json_has_further_keys_only_when_there_is_something_to_say() -> None:
+    plain = report(Status.VERIFIED)
+    told = replace(
+        plain,
+        expectations=replace(EXPECTATION, draft=True),
+        capture=replace(FACTS, delegated=3),
+        verdicts=(replace(verdict(Status.VERIFIED), confirmed=2, seconds=0.12345678),),
+        confirmed_by=("reference", "tshark"),
+    )
+    found = told.as_json()
+    assert found["confirmed_by"] == ["reference", "tshark"]
+    assert found["draft"] is True
+    assert isinstance(found["capture"], dict)
+    assert found["capture"]["delegated"] == 3
+    assert isinstance(found["claims"], list)
+    assert found["claims"][0]["confirmed"] == 2
+    assert found["claims"][0]["seconds"] == 0.123457
+    assert not {"confirmed_by", "draft"} & plain.as_json().keys()
 
 
 def test_json_has_the_keys_of_the_contract() -> None:
