@@ -34,10 +34,9 @@ _OF_ANALYSIS = (
     "tcp.connection.fin_",
     "tcp.window_size",
     "_ws.expert",
+    EXPERT_LAYER,
     "frame.protocols",
-    "data",
-    "dns",
-    "ntp",
+    *(prefix + name for name in ("data", "dns", "ntp") for prefix in ("", *(OCTETS, ITEM, LENGTH))),
 )
 """Fields that depend on TCP analysis; a payload that was sent again is not handed up."""
 

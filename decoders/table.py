@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from decoders.choice import COLUMNAR, chosen, rows_by
 from decoders.classify import CLASS, CLASSES
 from decoders.containers import Capture
-from decoders.fields import EXPERT_LAYER, ColumnType, Field, stored
+from decoders.fields import ColumnType, Field, stored
 from decoders.frames import CaptureError
 from decoders.row import Row
 from decoders.store import Store
@@ -165,15 +165,12 @@ def chunks(
     progress: Callable[[int], None] | None = None,
 ) -> Chunks:
     """The rows of a capture as the decoder ``name`` gives them; one chunk at least."""
-    # Kernels do not count the headers that expert items are about: all is delegated.
-    delegating = name == COLUMNAR and any(field.name == EXPERT_LAYER for field in fields)
-    if name == COLUMNAR and not delegating:
+    if name == COLUMNAR:
         from decoders.columnar.pipeline import Pipeline
 
         return Pipeline(capture, [field.name for field in fields], keep, progress)
     wanted = frozenset(field.name for field in fields)
-    rows = rows_by("reference" if delegating else name)(capture, wanted, keep=keep)
-    return _Builder(fields, rows, progress, delegating)
+    return _Builder(fields, rows_by(name)(capture, wanted, keep=keep), progress)
 
 
 def _check_classes(table: Table, path: str) -> None:
@@ -203,9 +200,7 @@ class _Builder:
         fields: list[Field],
         rows: Iterable[Row],
         progress: Callable[[int], None] | None,
-        delegating: bool = False,
     ) -> None:
-        self._delegating = delegating
         self._source = rows
         self._progress = progress
         self._columns = [_Column(field) for field in fields]
@@ -216,11 +211,7 @@ class _Builder:
         self.short = 0
         self.undecoded: Counter[str] = Counter()
         self.classes: Counter[str] = Counter()
-
-    @property
-    def delegated(self) -> int:
-        """Rows that another decoder was asked for."""
-        return self.count if self._delegating else 0
+        self.delegated = 0
 
     def __iter__(self) -> Iterator[polars.DataFrame]:
         for row in self._source:

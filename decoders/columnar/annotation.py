@@ -17,10 +17,12 @@ from decoders.columnar.kernels.sink import (
     HEADER_PLACES,
     HEADER_QUOTED,
     HEADER_ROW,
+    HEADER_TCP,
     WIDTH,
 )
 from decoders.columnar.rows import facts_of, headers_of, pairs_of
 from decoders.columnar.transport import I64, NOTHING, Found
+from decoders.fields import EXPERT_LAYER, ITEM, LENGTH, OCTETS
 from decoders.row import Row, Segment
 
 Delegated = Sequence[tuple[int, Row]]
@@ -36,11 +38,14 @@ _EXPERT_FIELDS = (
     ("_ws.expert.message", transport.EXPERT_MESSAGE),
 )
 
+_TAKEN_BACK = tuple(prefix + name for name in PAYLOADS for prefix in ("", *(OCTETS, ITEM, LENGTH)))
+
 FIELDS = frozenset(
     (
         *transport.FIELD_OF.values(),
         *transport.MARK_FIELDS,
-        *PAYLOADS,
+        *_TAKEN_BACK,
+        EXPERT_LAYER,
         *(name for name, _ in _EXPERT_FIELDS),
         "udp.stream",
         "frame.protocols",
@@ -111,12 +116,30 @@ def place(assembly: Assembly, headers: I64, found: Found) -> None:
     """Put what is found of headers behind the cells that are there."""
     _place_numbers(assembly, headers, found)
     _place_marks(assembly, headers, found)
-    for name, at in _EXPERT_FIELDS:
-        if name in assembly.slots and len(found.experts):
-            for side in (0, 1):
-                items = found.experts[found.experts[:, transport.EXPERT_QUOTED] == side]
-                values = np.ones(len(items), np.int64) if at is None else items[:, at]
-                assembly.append(name, items[:, transport.EXPERT_ROW], side, values)
+    if len(found.experts):
+        _place_experts(assembly, headers, found.experts)
+
+
+def _place_experts(assembly: Assembly, headers: I64, experts: I64) -> None:
+    layers = experts[:, transport.EXPERT_HEADER]
+    if EXPERT_LAYER in assembly.slots:
+        layers = _nth_segments(headers)[layers]
+    for side in (0, 1):
+        chosen = experts[:, transport.EXPERT_QUOTED] == side
+        items = experts[chosen]
+        for name, at in _EXPERT_FIELDS:
+            values = np.ones(len(items), np.int64) if at is None else items[:, at]
+            assembly.append(name, items[:, transport.EXPERT_ROW], side, values)
+        assembly.append(EXPERT_LAYER, items[:, transport.EXPERT_ROW], side, layers[chosen])
+
+
+def _nth_segments(headers: I64) -> I64:
+    """Of each header how many TCP headers its row has up to it; ``headers`` in order of rows."""
+    tcp, rows = headers[:, HEADER_TCP], headers[:, HEADER_ROW]
+    through = np.cumsum(tcp)
+    first = np.searchsorted(rows, rows)
+    counts: I64 = through - (through - tcp)[first]
+    return counts
 
 
 def _with_delegated(headers: I64, delegated: Delegated) -> tuple[I64, dict[int, tuple[Row, int]]]:
@@ -156,7 +179,7 @@ def _take_back(
     if ours:
         rows = np.array(ours)
         assembly.paths[rows] = assembly.trie[assembly.paths[rows] * np.int64(WIDTH)]
-        for name in PAYLOADS:
+        for name in _TAKEN_BACK:
             assembly.forget(name, rows)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from decoders.columnar.kernels import gather
 from decoders.columnar.kernels.sink import SPAN_BITS, V6_ADDRESS
 from decoders.columnar.numbers import ARGUMENT_BITS, TEXTS, spelled
-from decoders.fields import ColumnType, Field
+from decoders.fields import ITEM, OCTETS, ColumnType, Field
 from decoders.spelling import spell_ipv4, spell_ipv6
 from decoders.table import polars_type
 
@@ -24,6 +24,7 @@ Bytes = NDArray[np.uint8]
 _OFFSET_MASK = (1 << 61) - 1
 _ARGUMENT_MASK = (1 << ARGUMENT_BITS) - 1
 _ENDS = ("replicap.tcp.", "replicap.udp.")
+_OCTETS = (OCTETS, ITEM)
 FLAG_LETTERS = "RRRACEUAPRSF"
 FLAG_UNSET = "\N{MIDDLE DOT}"
 
@@ -67,11 +68,18 @@ def column(declared: Field, name: str, values: Values, valid: Valid, pool: Pool)
     kind = declared.column_type
     if kind is ColumnType.BINARY:
         series = _binary(values, valid, pool)
+    elif holds_octets(declared):
+        series = _octets_as_text(values, valid, pool)
     elif kind is ColumnType.STRING:
         series = _texts(declared, values, valid, pool)
     else:
         series = _plain(kind, values, valid)
     return series.alias(name)
+
+
+def holds_octets(declared: Field) -> bool:
+    """Whether the values of a field are octets as text, one character each."""
+    return declared.name.startswith(_OCTETS)
 
 
 def _bits(flags: Valid) -> pyarrow.Buffer:
@@ -102,10 +110,23 @@ def _series(array: pyarrow.Array) -> polars.Series:
     return series
 
 
+def _octets_as_text(values: Values, valid: Valid, pool: Pool) -> polars.Series:
+    views = np.zeros((len(values), 16), np.uint8)
+    extra = _extra(pool)
+    behind = np.empty(gather.text_octets(values, valid, pool.octets, extra), np.uint8)
+    gather.spans_to_text_views(values, valid, pool.octets, extra, views, behind)
+    buffers = [_bits(valid), pyarrow.py_buffer(views), pyarrow.py_buffer(behind)]
+    return _series(pyarrow.Array.from_buffers(pyarrow.string_view(), len(values), buffers))
+
+
+def _extra(pool: Pool) -> Bytes:
+    return np.frombuffer(bytes(pool.extra), np.uint8)
+
+
 def _binary(values: Values, valid: Valid, pool: Pool) -> polars.Series:
     views = np.zeros((len(values), 16), np.uint8)
     behind = np.empty(gather.long_octets(values, valid), np.uint8)
-    extra = np.frombuffer(bytes(pool.extra), np.uint8)
+    extra = _extra(pool)
     gather.spans_to_views(values, valid, pool.octets, extra, views, behind)
     buffers = [_bits(valid), pyarrow.py_buffer(views), pyarrow.py_buffer(behind)]
     return _series(pyarrow.Array.from_buffers(pyarrow.binary_view(), len(values), buffers))

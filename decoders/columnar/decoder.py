@@ -35,10 +35,12 @@ from decoders.columnar.kernels.sink import (
     HEADERS_WANTED,
     MALFORMED_ROW,
     NODES,
+    OCTETS_WANTED,
     OVERFLOW,
     PORTS_AT,
     SHORT_ROW,
     SLOTS_AT,
+    SPAN_BITS,
     TRIE_AT,
     WIDTH,
     Cells,
@@ -46,19 +48,19 @@ from decoders.columnar.kernels.sink import (
 )
 from decoders.columnar.numbers import FIELD_NAMES
 from decoders.columnar.records import Batch
-from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, Field, stored
+from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS, Field, stored
 from decoders.frames import Interface
 from decoders.row import Row, Wanted
 from decoders.table import MOST_OCCURRENCES, polars_type
 
 _COUNTED = ("_ws.malformed", "_ws.short", "replicap.undecoded")
 _OF_FRAMES = frozenset(
-    name for name in FIELDS if name.partition(".")[0] == "frame" and name != "frame.comment"
+    (
+        *(n for n in FIELDS if n.partition(".")[0] == "frame" and n != "frame.comment"),
+        *(prefix + "frame" for prefix in (OCTETS, ITEM, LENGTH)),
+    )
 )
 """Fields that are filled for all rows at once."""
-
-_WHOLE = frozenset(name for name in FIELDS if name.startswith((OCTETS, ITEM, LENGTH)))
-"""Fields for which every frame is decoded by the reference decoder."""
 
 _EVENTS, _NODES = 4096, 256
 _PORTS = ports()
@@ -90,18 +92,18 @@ class ColumnarDecoder:
         self._shown = stored(("frame.number", *wanted))
         names = [field.name for field in self._shown]
         self._slots = stored((*names, *_COUNTED))
-        self._whole = not _WHOLE.isdisjoint(names)
-        self._expert = any(name.startswith("_ws.expert") for name in names)
+        self._expert = any(name.startswith(("_ws.expert", EXPERT_LAYER)) for name in names)
+        self._octets = any(name.startswith((OCTETS, ITEM, LENGTH)) for name in names)
         scattered = [field for field in self._slots if field.name not in _OF_FRAMES]
         scattered += [field for field in self._slots if field.name == "frame.protocols"]
         self._classes: Classes | None = None
-        if classify.asked(names) and not self._whole:
+        if classify.asked(names):
             self._classes = Classes()
         self._annotation: Annotation | None = None
-        if needed(names) and not self._whole:
+        if needed(names):
             self._annotation = Annotation(Wanted(names).analysis)
-        layers = names if self._whole or not classify.asked(names) else [*names, *classify.NEEDS]
-        self._delegate = Delegate(frozenset(layers), scattered, self._whole)
+        layers = [*names, *classify.NEEDS] if self._classes else names
+        self._delegate = Delegate(frozenset(layers), scattered)
         self._numbers = np.full(len(FIELD_NAMES), -1, np.int64)
         for slot, field in enumerate(self._slots):
             self._numbers[FIELD_NAMES.index(field.name)] = slot
@@ -119,10 +121,10 @@ class ColumnarDecoder:
         if keep is not None and not keep.all():
             batch = batch.only(np.flatnonzero(keep))
         sink, cells = self._room(len(batch))
-        if self._whole:
-            cells.marks[:] = DELEGATED_ROW
-        else:
-            sink, cells = _run(sink, cells, batch)
+        sink, cells = _run(sink, cells, batch)
+        layers = self._numbers[FIELD_NAMES.index(EXPERT_LAYER)]
+        if layers >= 0:
+            _tell_layers(sink, cells, layers)
         assembly = Assembly(
             fields=self._slots,
             values=cells.values,
@@ -144,6 +146,7 @@ class ColumnarDecoder:
         sink[EXPERT_WANTED] = self._expert
         sink[HEADERS_WANTED] = self._annotation is not None
         sink[FACTS_WANTED] = self._classes is not None
+        sink[OCTETS_WANTED] = self._octets
         cells = Cells(
             values=np.empty((slots, rows), np.int64),
             valid=np.zeros((slots, rows), np.uint8),
@@ -195,7 +198,7 @@ class ColumnarDecoder:
         """Put the cells of rows that the reference decoder's layers decoded."""
         assembly = decoded.assembly
         for at, row in delegated:
-            if row.protocols and not self._whole:
+            if row.protocols:
                 row.put("frame.protocols", ":".join(row.protocols))
             self._delegate.scatter(row, at, assembly)
             decoded.marks[at] |= MALFORMED_ROW * ("_ws.malformed" in row.own)
@@ -221,6 +224,7 @@ class ColumnarDecoder:
         assembly.fill("frame.number", np.arange(first, first + len(batch)), None)
         assembly.fill("frame.len", batch.wire, None)
         assembly.fill("frame.cap_len", batch.captured, None)
+        _fill_octets(assembly, batch.starts, batch.captured)
         self._fill_times(decoded)
         _fill_interfaces(assembly, batch.interface, batch.interfaces)
 
@@ -274,6 +278,26 @@ def _run(sink: Sink, cells: Cells, batch: Batch) -> tuple[Sink, Cells]:
     return sink, cells
 
 
+def _tell_layers(sink: Sink, cells: Cells, slot: int) -> None:
+    """Turn nodes of protocols into the place of the last one among those of its name."""
+    nodes = int(sink[NODES])
+    trie = sink[TRIE_AT : TRIE_AT + nodes * WIDTH].reshape(nodes, WIDTH)
+    names = np.zeros(nodes, np.int64)
+    parents, places = np.nonzero(trie[:, 1:])
+    names[trie[parents, places + 1]] = places + 1
+    counts = np.ones(nodes, np.int64)
+    for node in range(1, nodes):
+        above = int(trie[node, 0])
+        while above:
+            counts[node] += names[above] == names[node]
+            above = int(trie[above, 0])
+    shown = cells.valid[slot] != 0
+    cells.values[slot, shown] = counts[cells.values[slot, shown]]
+    events = cells.events[: sink[EVENTS]]
+    chosen = events[:, 1] >> 8 == slot
+    events[chosen, 2] = counts[events[chosen, 2]]
+
+
 def _octets_of(interface: Interface) -> int:
     return -1 if interface.fcs_octets is None else interface.fcs_octets
 
@@ -282,6 +306,16 @@ def _grown(events: NDArray[np.int64]) -> NDArray[np.int64]:
     larger = np.empty((2 * len(events), events.shape[1]), np.int64)
     larger[: len(events)] = events
     return larger
+
+
+def _fill_octets(
+    assembly: Assembly, starts: NDArray[np.int64], captured: NDArray[np.int64]
+) -> None:
+    """The octets of whole frames."""
+    spans = starts << SPAN_BITS | captured
+    assembly.fill(OCTETS + "frame", spans, None)
+    assembly.fill(ITEM + "frame", spans, None)
+    assembly.fill(LENGTH + "frame", captured, None)
 
 
 def _fill_interfaces(

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from decoders.columnar.assembly import Assembly
+from decoders.columnar.columns import holds_octets
 from decoders.fields import ColumnType, Field
 from decoders.frames import Frame
 from decoders.reference import Decoder
@@ -17,16 +18,15 @@ from decoders.table import MOST_OCCURRENCES
 
 
 class Delegate:
-    """Decodes single frames. ``whole``: conversations and classes too, of a whole capture."""
+    """Decodes single frames: what their layers say, not what conversations do."""
 
-    def __init__(self, wanted: Collection[str], fields: Collection[Field], whole: bool) -> None:
+    def __init__(self, wanted: Collection[str], fields: Collection[Field]) -> None:
         self._decoder = Decoder(wanted)
         self._fields = tuple(fields)
-        self._decode = self._decoder.row if whole else self._decoder.dissect
 
     def row(self, frame: Frame) -> Row:
         """What the next frame says."""
-        return self._decode(frame)
+        return self._decoder.dissect(frame)
 
     def scatter(self, row: Row, at: int, assembly: Assembly) -> None:
         """Put the cells of a row."""
@@ -45,6 +45,8 @@ class Delegate:
 def _coded(declared: Field, value: Any, assembly: Assembly) -> int:
     if declared.column_type is ColumnType.BINARY:
         return assembly.pool.span(value)
+    if holds_octets(declared):
+        return assembly.pool.span(value.encode("latin-1"))
     if declared.column_type is ColumnType.STRING:
         return assembly.pool.text(value)
     return int(value)

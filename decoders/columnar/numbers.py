@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from decoders.fields import FIELDS, stored
+from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, WITH_OCTETS, stored
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 
 FIELD_NAMES = tuple(FIELDS)
@@ -17,6 +17,12 @@ def field(name: str) -> int:
         raise KeyError(name)
     return _FIELD_NUMBERS[name]
 
+
+LOOKED_INTO = {
+    field(name): tuple(field(prefix + name) for prefix in (OCTETS, ITEM, LENGTH))
+    for name in WITH_OCTETS
+}
+"""Field of a protocol -> those of its octets to the packet's end, of its own, and their number."""
 
 _TITLES = {
     "": "Frame",

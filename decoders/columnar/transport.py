@@ -107,8 +107,10 @@ MARK_FIELDS = (
 TAKES_BACK = 1 << len(MARK_FIELDS)
 """Bit of MARKS: payload protocols of the row are taken back (semantics 6.3)."""
 
-(EXPERT_ROW, EXPERT_QUOTED, EXPERT_SEVERITY, EXPERT_GROUP, EXPERT_MESSAGE) = range(5)
-EXPERT_PLACES = 5
+(
+    EXPERT_ROW, EXPERT_QUOTED, EXPERT_SEVERITY, EXPERT_GROUP, EXPERT_MESSAGE, EXPERT_HEADER,
+) = range(6)  # fmt: skip
+EXPERT_PLACES = 6
 
 
 class Found(NamedTuple):
@@ -119,5 +121,6 @@ class Found(NamedTuple):
     experts: I64
     """[item, EXPERT_PLACES], in order; they stand behind all other expert items of their row.
 
-    The message is a code of :func:`decoders.columnar.numbers.spelled`.
+    The message is a code of :func:`decoders.columnar.numbers.spelled`, the header its place among
+    those of the batch.
     """

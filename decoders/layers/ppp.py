@@ -187,7 +187,7 @@ def _authentication(name: str, title: str) -> Layer:
         row = context.row
         row.enter(name, title)
         octets.require(1)
-        row.item(name, octets, int.from_bytes(octets.bytes()[2:4], "big"))
+        row.item(name, octets, int.from_bytes(octets.bytes()[2:4].ljust(2, b"\0"), "big"))
         row.put(f"{name}.code", octets.data[octets.start])
         octets.require(4)
         start = octets.start

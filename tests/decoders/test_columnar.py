@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from struct import pack
 
 import numpy as np
 import polars
@@ -12,7 +13,7 @@ import pytest
 from decoders.columnar.decoder import ColumnarDecoder
 from decoders.columnar.records import batches
 from decoders.containers import Capture, capture_files, open_captures
-from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS
+from decoders.fields import FIELDS
 from decoders.frames import CaptureError
 from decoders.table import Table, decode
 from tests.decoders import test_rare_frames as rare
@@ -24,8 +25,7 @@ CAPTURES = sorted(path for path in GOLDEN.iterdir() if path.suffix in (".pcap", 
 SMALL = 400_000
 """Octets of the real captures that are compared."""
 
-NOT_OF_KERNELS = (OCTETS, ITEM, LENGTH, EXPERT_LAYER)
-EVERYTHING = [name for name in FIELDS if not name.startswith(NOT_OF_KERNELS)]
+EVERYTHING = list(FIELDS)
 
 
 def columnar(
@@ -148,6 +148,41 @@ def test_kernels_decoded_all_but_these_frames(path: Path) -> None:
     decoder, packets = columnar(open_captures([path]), EVERYTHING)
     assert decoder.delegated == ANOTHERS.get(path.stem, 0)
     assert decoder.count == len(packets)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ["replicap.item.data"],
+        ["replicap.octets.dns", "replicap.length.ntp"],
+        ["replicap.expert.layer"],
+        ["replicap.octets.frame", "replicap.length.tcp", "replicap.class"],
+    ],
+    ids="+".join,
+)
+def test_octets_alone_are_the_reference_decoders(wanted: list[str]) -> None:
+    """Whatever else is asked for: payloads that are not handed up have no octets either."""
+    seen = delegated = 0
+    for path in CAPTURES:
+        capture = open_captures([path])
+        decoder, packets = columnar(capture, wanted)
+        assert same(decoder, packets, decode(capture, wanted, decoder="reference")) == []
+        seen += sum(packets[name].count() for name in packets.columns[1:])
+        delegated += decoder.delegated
+    assert seen > 30
+    assert delegated == sum(ANOTHERS.values())
+
+
+def test_octets_are_text_of_one_character_each(tmp_path: Path) -> None:
+    payload = bytes([0, 1, 0x7F, 0x80, 0xBF, 0xC0, 0xFF, *b"more than twelve"])
+    frame = bytes(12) + b"\x12\x34" + payload
+    path = tmp_path / "one.pcap"
+    head = pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    path.write_bytes(head + pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+    names = ["replicap.octets.data", "replicap.item.eth", "replicap.length.data"]
+    decoder, packets = columnar(open_captures([path]), names)
+    assert packets.row(0)[1:] == (payload.decode("latin-1"), "\0" * 12 + "\x124", len(payload))
+    assert decoder.delegated == 0
 
 
 def test_only_asked_columns_are_made() -> None:

@@ -165,20 +165,26 @@ def test_confirm_on_the_command_line(
 
 
 @pytest.mark.usefixtures("without_tshark")
-@pytest.mark.parametrize(
-    ("capture", "body"),
-    [
-        ("frag_v4.pcap", "measure: packets, equals: 37"),
-        ("icmp_types.pcap", 'measure: {"no": "ip contains 61:61:61:61:61:61"}'),
-        ("tcp_flags.pcap", 'measure: {"no": "_ws.expert#2"}'),
-    ],
-)
-def test_what_a_decoder_left_to_another_confirms_nothing(capture: str, body: str) -> None:
-    """Fragments, octets and layers of expert items: the reference decoder's work, asked twice."""
-    verdict = only(confirmed(GOLDEN / capture, body))
+def test_what_a_decoder_left_to_another_confirms_nothing() -> None:
+    """Fragments: the reference decoder's work, asked twice."""
+    verdict = only(confirmed(GOLDEN / "frag_v4.pcap", "measure: packets, equals: 37"))
     assert (verdict.status, verdict.confirmed) == (Status.VERIFIED, 1)
     assert "columnar: " in verdict.reason
     assert "left to the reference decoder's layers" in verdict.reason
+
+
+@pytest.mark.usefixtures("without_tshark")
+@pytest.mark.parametrize(
+    ("capture", "body"),
+    [
+        ("tcp_scan.pcap", 'measure: {"no": "ip contains 61:61:61:61:61:61"}'),
+        ("tcp_flags.pcap", 'measure: {"no": "_ws.expert#2"}'),
+        ("tcp_flags.pcap", 'measure: {"no": "len(tcp) < 20"}'),
+    ],
+)
+def test_octets_and_layers_of_expert_items_have_two_witnesses(capture: str, body: str) -> None:
+    verdict = only(confirmed(GOLDEN / capture, body))
+    assert (verdict.status, verdict.confirmed) == (Status.VERIFIED, 2)
 
 
 def test_delegated_packets_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -9,14 +9,11 @@ from typing import NamedTuple
 import polars
 
 from decoders.containers import open_captures
-from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS
+from decoders.fields import FIELDS
 from decoders.frames import CaptureError, Damage
 from decoders.table import Table, decode
 
-OF_THE_REFERENCE = (OCTETS, ITEM, LENGTH, EXPERT_LAYER)
-"""Prefixes of fields for which the columnar decoder asks the reference decoder for every frame."""
-
-EVERY_FIELD = tuple(name for name in FIELDS if not name.startswith(OF_THE_REFERENCE))
+EVERY_FIELD = tuple(FIELDS)
 
 MOST_TOLD = 20
 """Differences that are told of one capture."""

@@ -20,6 +20,7 @@ from decoders.columnar.kernels.sink import (
     data,
     enter,
     expert,
+    item,
     lacks,
     put,
     u16,
@@ -128,11 +129,12 @@ def tcp_payload(
     if name == 0:
         name = sink[PORTS_AT + ((TCP_SIDE << 16) | max(srcport, dstport))]
     if name == 0:
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
         return OK
     if name in (_DNS, _NTP):
         enter(sink, name)
-        put(sink, _F_DNS if name == _DNS else _F_NTP, 1)
+        present = _F_DNS if name == _DNS else _F_NTP
+        item(sink, present, start, end, limit - start)
         return lacks(start, end, limit, limit - start)
     return _named(sink, octets, start, end, limit, name)
 
@@ -176,7 +178,7 @@ def udp_payload(
         return _named(sink, octets, start, end, limit, name)
     if _looks_like_dns(octets, start, end):
         return _recognised(sink, octets, start, end, limit, _DNS)
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -217,20 +219,20 @@ def _recognised(
     enter(sink, name)
     smallest = DNS_HEADER
     if name == _DNS:
-        put(sink, _F_DNS, 1)
+        item(sink, _F_DNS, start, end, limit - start)
     elif name == _MDNS:
-        put(sink, _F_MDNS, 1)
+        item(sink, _F_MDNS, start, end, limit - start)
     elif name == _LLMNR:
-        put(sink, _F_LLMNR, 1)
+        item(sink, _F_LLMNR, start, end, limit - start)
     elif name == _NTP:
-        put(sink, _F_NTP, 1)
+        item(sink, _F_NTP, start, end, limit - start)
         smallest = 2
     elif name == _DHCP:
-        put(sink, _F_DHCP, 1)
+        item(sink, _F_DHCP, start, end, limit - start)
         smallest = DHCP_OPTIONS
         note_bit(sink, HAS_ADDRESS_CONTROL)
     else:
-        put(sink, _F_DHCPV6, 1)
+        item(sink, _F_DHCPV6, start, end, limit - start)
         note_bit(sink, HAS_ADDRESS_CONTROL)
         put(sink, _F_MSGTYPE, octets[start])
         smallest = 4

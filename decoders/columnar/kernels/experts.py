@@ -18,6 +18,7 @@ from decoders.columnar.kernels.sink import (
 from decoders.columnar.numbers import CONVERSATION_TEXTS
 from decoders.columnar.transport import (
     EXPERT_GROUP,
+    EXPERT_HEADER,
     EXPERT_MESSAGE,
     EXPERT_QUOTED,
     EXPERT_ROW,
@@ -71,6 +72,7 @@ def item(experts: I64, state: I64, headers: I64, at: int, severity: int, message
     experts[nth, EXPERT_SEVERITY] = severity
     experts[nth, EXPERT_GROUP] = SEQUENCE
     experts[nth, EXPERT_MESSAGE] = message
+    experts[nth, EXPERT_HEADER] = at
     state[EXPERTS] = nth + 1
 
 

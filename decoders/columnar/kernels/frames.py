@@ -34,10 +34,12 @@ from decoders.columnar.kernels.sink import (
     NEXT_LIMIT,
     NEXT_START,
     NODE,
+    NOTED_AT,
+    NOTES,
     NOTHING_LEFT,
+    OCTETS_WANTED,
     OK,
     OVERFLOW,
-    PORTS_AT,
     PROTO,
     PUTS,
     QUOTES,
@@ -48,6 +50,7 @@ from decoders.columnar.kernels.sink import (
     Cells,
     Sink,
     expert,
+    look_into,
     put,
     ran_out,
     u32,
@@ -78,6 +81,8 @@ def decode_frames(
         if sink[OVERFLOW]:
             return row
         kept = TOO_MANY
+        if sink[OCTETS_WANTED] and not look_into(sink):
+            status = DELEGATE
         if status != DELEGATE:
             kept = keep(sink, cells, row)
             if kept == NO_ROOM:
@@ -103,7 +108,7 @@ NO_ROOM, TOO_MANY = 1, 2
 @part
 def keep(sink: Sink, cells: Cells, row: int) -> int:
     """Put what was found in a frame into the cells: OK, NO_ROOM or TOO_MANY of one field."""
-    counts, found = cells.counts, sink[FOUND_AT:PORTS_AT]
+    counts, found = cells.counts, sink[FOUND_AT:NOTED_AT]
     begin = at = sink[EVENTS]
     room = len(cells.events)
     kept = OK
@@ -143,7 +148,7 @@ def _frame(sink: Sink, octets: NDArray[np.uint8], row: int, frames: NDArray[np.i
     sink[ROW], sink[SIDE], sink[NODE], sink[CURRENT], sink[MARKS] = row, 0, 0, 0, 0
     sink[TRIM], sink[DEPTH], sink[NEXT], sink[PROTO], sink[QUOTES] = -1, 0, 0, -1, 0
     sink[VERSION], sink[LENGTH], sink[DATA_END] = 0, wire, start + captured
-    sink[PUTS], sink[LEFT], sink[HEADER_SEEN] = 0, NOTHING_LEFT, 0
+    sink[PUTS], sink[LEFT], sink[HEADER_SEEN], sink[NOTES] = 0, NOTHING_LEFT, 0, 0
     if sink[FACTS_WANTED]:
         sink[FACTS_AT : FACTS_AT + FACTS] = 0
     end, limit = start + captured, start + max(wire, captured)

@@ -5,13 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import kernel
+from decoders.columnar.jit import inlined, kernel
 from decoders.columnar.kernels.sink import HEADER_QUOTED, HEADER_ROW, HEADER_TCP, SPAN_BITS
 from decoders.columnar.transport import NOTHING
 
 INLINE = 12
 """Octets that a view holds itself (Arrow columnar format, variable-size binary view layout)."""
 _SIZE_MASK = (1 << SPAN_BITS) - 1
+
+
+@inlined
+def _view(
+    views: NDArray[np.uint8], row: int, source: NDArray[np.uint8], start: int, size: int, long: int
+) -> None:
+    """A view of ``size`` octets at ``start``; when they are many they stand at ``long`` behind."""
+    for nth in range(4):
+        views[row, nth] = (size >> (8 * nth)) & 255
+    held = size if size <= INLINE else 4
+    for nth in range(held):
+        views[row, 4 + nth] = source[start + nth]
+    if size > INLINE:
+        for nth in range(4):
+            views[row, 12 + nth] = (long >> (8 * nth)) & 255
 
 
 @kernel
@@ -47,18 +62,71 @@ def spans_to_views(
         source = octets
         if start >= border:
             source, start = extra, start - border
-        for nth in range(4):
-            views[row, nth] = (size >> (8 * nth)) & 255
-        if size <= INLINE:
+        _view(views, row, source, start, size, long)
+        if size > INLINE:
             for nth in range(size):
-                views[row, 4 + nth] = source[start + nth]
+                behind[long + nth] = source[start + nth]
+            long += size
+
+
+@kernel
+def text_octets(
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    octets: NDArray[np.uint8],
+    extra: NDArray[np.uint8],
+) -> int:
+    """Room that :func:`spans_to_text_views` needs: octets of all texts, in UTF-8."""
+    total = 0
+    border = len(octets)
+    for row in range(len(values)):
+        if not valid[row]:
             continue
-        for nth in range(4):
-            views[row, 4 + nth] = source[start + nth]
-            views[row, 12 + nth] = (long >> (8 * nth)) & 255
+        size = values[row] & _SIZE_MASK
+        start = values[row] >> SPAN_BITS
+        source = octets
+        if start >= border:
+            source, start = extra, start - border
+        total += size
         for nth in range(size):
-            behind[long + nth] = source[start + nth]
-        long += size
+            total += source[start + nth] >> 7
+    return total
+
+
+@kernel
+def spans_to_text_views(
+    values: NDArray[np.int64],
+    valid: NDArray[np.uint8],
+    octets: NDArray[np.uint8],
+    extra: NDArray[np.uint8],
+    views: NDArray[np.uint8],
+    behind: NDArray[np.uint8],
+) -> None:
+    """Arrow's views of spans as text, a character (U+0000 to U+00FF) for each octet; see
+    :func:`spans_to_views`."""
+    used = 0
+    border = len(octets)
+    for row in range(len(values)):
+        if not valid[row]:
+            continue
+        size = values[row] & _SIZE_MASK
+        start = values[row] >> SPAN_BITS
+        source = octets
+        if start >= border:
+            source, start = extra, start - border
+        at = used
+        for nth in range(size):
+            octet = source[start + nth]
+            if octet < 128:
+                behind[at] = octet
+                at += 1
+            else:
+                behind[at] = 0xC0 | (octet >> 6)
+                behind[at + 1] = 0x80 | (octet & 63)
+                at += 2
+        _view(views, row, behind, used, at - used, used)
+        if at - used > INLINE:
+            used = at
 
 
 @kernel
@@ -152,15 +220,9 @@ def addresses_to_views(
                 size += 1
             text[size] = 48 + octet % 10
             size += 1
-        views[row, 0] = size
-        if size <= INLINE:
+        _view(views, row, text, 0, size, long)
+        if size > INLINE:
             for nth in range(size):
-                views[row, 4 + nth] = text[nth]
-            continue
-        for nth in range(4):
-            views[row, 4 + nth] = text[nth]
-            views[row, 12 + nth] = (long >> (8 * nth)) & 255
-        for nth in range(size):
-            behind[long + nth] = text[nth]
-        long += size
+                behind[long + nth] = text[nth]
+            long += size
     return long

@@ -23,6 +23,7 @@ from decoders.columnar.kernels.sink import (
     enter,
     expert,
     go_on,
+    item,
     lacks,
     put,
 )
@@ -74,7 +75,7 @@ def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     if status:
         return status
     kind = np.int64(octets[start])
-    put(sink, _F_ICMP, 1)
+    item(sink, _F_ICMP, start, end, end - start)
     put(sink, _F_TYPE, kind)
     note_type(sink, kind)
     put(sink, _F_CODE, octets[start + 1])
@@ -101,7 +102,7 @@ def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
         status = lacks(start, end, limit, 8)
         if status:
             return status
-        data(sink, start + 8, limit, _DATA)
+        data(sink, start + 8, end, limit, _DATA)
     elif kind in (13, 14):
         return lacks(start, end, limit, 20)
     elif kind in (15, 16):
@@ -122,7 +123,7 @@ def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
     kind = np.int64(octets[start])
     if kind == REDIRECT_V6:
         return DELEGATE
-    put(sink, _F_ICMPV6, 1)
+    item(sink, _F_ICMPV6, start, end, end - start)
     put(sink, _F_TYPE_6, kind)
     note_type(sink, kind)
     status = lacks(start, end, limit, 2)
@@ -147,7 +148,7 @@ def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
         status = lacks(start, end, limit, 8)
         if status:
             return status
-        data(sink, start + 8, limit, _DATA)
+        data(sink, start + 8, end, limit, _DATA)
     return OK
 
 

@@ -37,8 +37,10 @@ from decoders.columnar.kernels.sink import (
     enter,
     expert,
     go_on,
+    item,
     lacks,
     leave,
+    octet_or_0,
     put,
     put_span,
     u16,
@@ -73,6 +75,8 @@ _JOURNAL, _PPP = protocol("systemd_journal"), protocol("ppp")
 _F_ETH, _F_DST, _F_SRC = field("eth"), field("eth.dst"), field("eth.src")
 _F_TYPE, _F_LEN = field("eth.type"), field("eth.len")
 _F_PADDING, _F_TRAILER, _F_FCS = field("eth.padding"), field("eth.trailer"), field("eth.fcs")
+_F_PADDING_ITEM = field("replicap.item.eth.padding")
+_F_TRAILER_ITEM = field("replicap.item.eth.trailer")
 _F_VLAN, _F_PRIORITY, _F_DEI = field("vlan"), field("vlan.priority"), field("vlan.dei")
 _F_ID, _F_ETYPE, _F_VLAN_LEN = field("vlan.id"), field("vlan.etype"), field("vlan.len")
 _F_AD, _F_AD_ID = field("ieee8021ad"), field("ieee8021ad.id")
@@ -135,6 +139,7 @@ def left_over(sink: Sink, octets: NDArray[np.uint8]) -> int:
             if stop - at < short_of:
                 return SHORT
             put_span(sink, _F_PADDING, at, stop - at)
+            put_span(sink, _F_PADDING_ITEM, at, stop - at)
             at += short_of
     padded = begin != at
     return _trailer(sink, octets, (at, end, limit), filled and not padded)
@@ -159,6 +164,7 @@ def _trailer(
     if limit > at:
         if end > at and sink[LEFT_NAMED] == 1:
             put_span(sink, _F_TRAILER, at, end - at)
+            put_span(sink, _F_TRAILER_ITEM, at, end - at)
         if unfilled:
             expert(sink, NOTE, PROTOCOL_GROUP, _NO_ZEROS)
     if fcs >= 0:
@@ -182,17 +188,25 @@ def _look_behind(
 
 
 @part
+def _llc_size(octets: NDArray[np.uint8], start: int, end: int) -> int:
+    """Octets of an 802.2 header, with SNAP's: its three first octets tell."""
+    if start + 2 <= end and octets[start] == 0xAA and octets[start + 1] == 0xAA:
+        return 8
+    return 3 if octet_or_0(octets, start + 2, end) & 3 == 3 else 4
+
+
+@part
 def llc(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """802.2, and what follows by SNAP's EtherType or by IP's own SAP."""
     enter(sink, _LLC)
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    put(sink, _F_LLC, 1)
+    item(sink, _F_LLC, start, end, _llc_size(octets, start, end))
     status = lacks(start, end, limit, 2) or lacks(start, end, limit, 3)
     if status:
         return status
-    dsap, ssap, control = octets[start], octets[start + 1], octets[start + 2]
+    dsap, ssap = octets[start], octets[start + 1]
     if dsap == 0xAA and ssap == 0xAA:
         status = lacks(start, end, limit, 8)
         if status:
@@ -205,16 +219,16 @@ def llc(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
             if carries(kind):
                 go_on(sink, kind, start + 8, end, limit)
                 return OK
-        data(sink, start + 8, limit, _DATA)
+        data(sink, start + 8, end, limit, _DATA)
         return OK
-    size = 3 if control & 3 == 3 else 4
+    size = _llc_size(octets, start, end)
     status = lacks(start, end, limit, size)
     if status:
         return status
     if dsap == 6:
         go_on(sink, IPV4, start + size, end, limit)
         return OK
-    data(sink, start + size, limit, _DATA)
+    data(sink, start + size, end, limit, _DATA)
     return OK
 
 
@@ -249,7 +263,7 @@ def ethernet(
     status = lacks(start, end, limit, 14)
     if status:
         return status
-    put(sink, _F_ETH, 1)
+    item(sink, _F_ETH, start, end, 14)
     put_span(sink, _F_DST, start, 6)
     put_span(sink, _F_SRC, start + 6, 6)
     if octets[start + 6] & 1:
@@ -259,7 +273,7 @@ def ethernet(
         return _length_frame(sink, octets, (start, end, limit), kind, known_fcs)
     if LARGEST_LENGTH < kind < SMALLEST_TYPE:
         expert(sink, WARNING, PROTOCOL_GROUP, _NEITHER)
-        data(sink, start + 14, limit, _DATA)
+        data(sink, start + 14, end, limit, _DATA)
         return OK
     put(sink, _F_TYPE, kind)
     return ethertype(sink, octets, kind, (start + 14, end, limit), (start, end, limit), known_fcs)
@@ -308,7 +322,7 @@ def ethertype(
     if not carries(kind):
         if limit <= start:
             leave(sink)
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
         return OK
     go_on(sink, kind, start, end, limit)
     if known_fcs != NO_TRAILER:
@@ -326,7 +340,7 @@ def _vlan_tag(
     if status:
         return status, 0, 0
     control = u16(octets, start)
-    put(sink, _F_VLAN, 1)
+    item(sink, _F_VLAN, start, end, 4)
     put(sink, _F_PRIORITY, control >> 13)
     put(sink, _F_DEI, (control >> 12) & 1)
     put(sink, _F_ID, control & 0xFFF)
@@ -385,7 +399,7 @@ def cooked(
     enter(sink, _SLL)
     size = 20 if second else 16
     if lacks(start, end, limit, size if second else 4) == OK:
-        put(sink, _F_SLL, 1)
+        item(sink, _F_SLL, start, end, size)
     status = lacks(start, end, limit, size)
     if status:
         return status
@@ -395,7 +409,7 @@ def cooked(
     if kind == 4:
         return llc(sink, octets, start, end, limit)
     if kind < SMALLEST_TYPE:
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
         return OK
     if hardware == GRE_HARDWARE:
         return DELEGATE
@@ -410,7 +424,7 @@ def _loopback(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit
     status = lacks(start, end, limit, 4)
     if status:
         return status
-    put(sink, _F_NULL, 1)
+    item(sink, _F_NULL, start, end, 4)
     family = u32(octets, start)
     little = np.int64(octets[start]) | (np.int64(octets[start + 1]) << 8)
     if octets[start + 2] == 0 and octets[start + 3] == 0:
@@ -427,7 +441,7 @@ def _loopback(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit
     if carries(family):
         go_on(sink, family, start, end, limit)
         return OK
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -443,7 +457,7 @@ def _raw(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     if version in (4, 6):
         go_on(sink, IPV4 if version == 4 else IPV6, start, end, limit)
         return OK
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -465,7 +479,7 @@ def _cisco(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
     if carries(kind):
         go_on(sink, kind, start, end, limit)
         return OK
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -517,13 +531,13 @@ def _rare_link(
     if link == ANOTHERS_BLOCK:
         return DELEGATE
     if link == CUSTOM_BLOCK:
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
     elif link == JOURNAL_BLOCK:
         append(sink, _JOURNAL)
     elif FIRST_USER <= link <= LAST_USER:
         enter(sink, _USER)
         expert(sink, WARNING, UNDECODED, _USERS)
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
     else:
         undecoded(sink, _LINK_TYPE + link)
     return OK

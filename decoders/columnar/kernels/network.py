@@ -49,6 +49,7 @@ from decoders.columnar.kernels.sink import (
     enter,
     expert,
     go_on_with_protocol,
+    item,
     lacks,
     leave,
     octet_or_0,
@@ -210,7 +211,7 @@ def _rare_payload(
             undecoded(sink, _REGISTER)
         return status
     _name_carrier(sink, proto)
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -252,7 +253,7 @@ def arp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     limit = min(limit, start + total)
     end = min(end, limit)
     sink[TRIM] = limit
-    put(sink, _F_ARP, 1)
+    item(sink, _F_ARP, start, end, total)
     put(sink, _F_OPCODE, u16(octets, start + 6))
     status = lacks(start, end, limit, total)
     if status:
@@ -273,7 +274,7 @@ def ipv4(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     if status:
         return status
     version, size = np.int64(octets[start]) >> 4, (np.int64(octets[start]) & 15) * 4
-    put(sink, _F_IP, 1)
+    item(sink, _F_IP, start, end, size)
     put(sink, _F_VERSION, version)
     if version != 4:
         expert(sink, ERROR, PROTOCOL_GROUP, _WRONG_VERSION + version)
@@ -447,7 +448,7 @@ def ipv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     """An IPv6 packet with its extension headers."""
     enter(sink, _IPV6)
     note_version(sink, 6)
-    put(sink, _F_IPV6, 1)
+    item(sink, _F_IPV6, start, end, 40)
     status = lacks(start, end, limit, 1)
     if status:
         return status
@@ -457,7 +458,7 @@ def ipv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
         expert(sink, ERROR, MALFORMED_GROUP, _WRONG_VERSION_6 + version)
         leave(sink)
         note_version(sink, 0)
-        data(sink, start, limit, _DATA)
+        data(sink, start, end, limit, _DATA)
         return OK
     if limit - start < 40:
         expert(sink, ERROR, MALFORMED_GROUP, _SMALL_HEADER_6)
@@ -514,7 +515,7 @@ def _extensions(
         if following == FRAGMENT:
             return DELEGATE
         if following == NO_NEXT:
-            data(sink, start, limit, _DATA)
+            data(sink, start, end, limit, _DATA)
             return OK
         if following not in (HOP_BY_HOP, ROUTING, AH, DESTINATION, MOBILITY):
             go_on_with_protocol(sink, following, start, end, limit)

@@ -18,9 +18,11 @@ from decoders.columnar.kernels.sink import (
     enter,
     expert,
     go_on,
+    item,
     lacks,
     put,
     u16,
+    u16_or_0,
     undecoded,
 )
 from decoders.columnar.numbers import field, protocol, text
@@ -61,7 +63,8 @@ def _header(
     status = lacks(start, end, limit, 6)
     if status:
         return status
-    put(sink, present, 1)
+    tags = u16(octets, start + 4) if present == _F_PPPOED else 0
+    item(sink, present, start, end, 6 + tags)
     put(sink, _F_VERSION, octets[start] >> 4)
     put(sink, _F_TYPE, octets[start] & 15)
     put(sink, _F_CODE, octets[start + 1])
@@ -119,9 +122,10 @@ def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: 
     if claimed > SMALLEST_PAYLOAD and off_by not in (0, 4) and checked:
         expert(sink, WARNING, MALFORMED_GROUP, _LENGTH_LIES)
     enter(sink, _PPP)
-    put(sink, _F_PPP, 1)
     limit = min(limit, at + length)
-    return control_packet(sink, octets, at, min(end, limit), limit)
+    end = min(end, limit)
+    item(sink, _F_PPP, at, end, 1 if octets[at] & 1 else 2)
+    return control_packet(sink, octets, at, end, limit)
 
 
 @part
@@ -182,7 +186,7 @@ def _other_packet(
             undecoded(sink, _MULTILINK)
             status = lacks(start, end, limit, 6)
         return status
-    data(sink, start, limit, _DATA)
+    data(sink, start, end, limit, _DATA)
     return OK
 
 
@@ -202,7 +206,7 @@ def _control(
     if status:
         return status
     code, length = np.int64(octets[start]), u16(octets, start + 2)
-    put(sink, present, 1)
+    item(sink, present, start, end, max(length, 4))
     put(sink, _F_PPP_CODE, code)
     if name == _LCP and code == PROTOCOL_REJECT:
         status = lacks(start, end, limit, 6)
@@ -231,7 +235,7 @@ def _authentication(
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    put(sink, present, 1)
+    item(sink, present, start, end, u16_or_0(octets, start + 2, end))
     put(sink, code, octets[start])
     status = lacks(start, end, limit, 4)
     if status:
@@ -242,10 +246,12 @@ def _authentication(
 @part
 def serial(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPP behind its name, with or without HDLC's address and control."""
-    put(sink, _F_PPP, 1)
+    framed = end - start >= 2 and octets[start] == 0xFF and octets[start + 1] == 0x03
+    size = 1 if octets[start] & 1 else 2
+    item(sink, _F_PPP, start, end, 4 if framed else size)
     status = lacks(start, end, limit, 2)
     if status:
         return status
-    if octets[start] == 0xFF and octets[start + 1] == 0x03:
+    if framed:
         start += 2
     return control_packet(sink, octets, start, end, limit)

@@ -16,6 +16,7 @@ from decoders.columnar.classes import FACTS
 from decoders.columnar.jit import inlined, part
 from decoders.columnar.numbers import (
     FIELD_NAMES,
+    LOOKED_INTO,
     MALFORMED_MARK,
     MALFORMED_PACKET,
     PROTOCOL_NAMES,
@@ -29,7 +30,8 @@ VERSION, SRC, DST, LENGTH, DATA_END = range(14, 19)
 NODES, HEADERS, OVERFLOW, EXPERT_WANTED, PUTS, HEADER_SEEN = range(19, 25)
 LEFT, LEFT_CUT, LEFT_LIMIT, LEFT_NAMED, LEFT_FCS = range(25, 30)
 FRAME_START, FRAME_END, FRAME_LIMIT, HEADERS_WANTED, FACTS_WANTED = range(30, 35)
-STATES = 35
+OCTETS_WANTED, NOTES = 35, 36
+STATES = 37
 """Places of a sink that hold its state.
 
 The row at hand; 1 while a quoted packet is read; events so far; node of the row's protocols; the
@@ -42,7 +44,7 @@ whether somebody asked for expert items; what was put so far in the row; whether
 or UDP header with a stream. What is looked
 at behind the payload: NOTHING_LEFT, BEHIND_PACKET or BEHIND_LENGTH, where a length cuts it, where
 it could have ended, whether a trailer has a field, octets of FCS (-1: not known), and the frame
-around; whether somebody needs headers, and facts.
+around; whether somebody needs headers, and facts, and octets of protocols; protocols of the row.
 """
 
 NOTHING_LEFT, BEHIND_PACKET, BEHIND_LENGTH = range(3)
@@ -108,6 +110,9 @@ HEADER_PLACES = 19
 NOBODY, AS_DATA, BY_NAME = range(3)
 """Who gets a TCP payload: what stands in HEADER_HANDS_UP."""
 
+MOST_NOTED = 128
+"""Protocols of one frame whose octets are noted; frames with more are left to another decoder."""
+
 MOST_FOUND = 4096
 """Values that one frame can have: tags, headers and options are bounded."""
 
@@ -122,14 +127,18 @@ state (STATES places); the TCP or UDP header of the row (HEADER_PLACES); its fac
 decoders.columnar.classes); for each field its slot, or -1 when nobody asked for it; what was put
 in the row: slot and side, value, slot and side, value ...; the ports (side << 16 | port): the
 protocol that claims each, 0, or ANOTHERS; the trie of protocols (node * WIDTH): parent, then the
-child for each protocol, of which node 0 is the root. The trie may grow.
+child for each protocol, of which node 0 is the root. The trie may grow. Before the ports: protocols
+of the row that have octets: field and side, start, end, octets of their own.
+
+The layer of an expert item is put as the node of the protocols at work, which tells it.
 """
 
 HEADER_AT = STATES
 FACTS_AT = HEADER_AT + HEADER_PLACES
 SLOTS_AT = FACTS_AT + FACTS
 FOUND_AT = SLOTS_AT + len(FIELD_NAMES)
-PORTS_AT = FOUND_AT + 2 * MOST_FOUND
+NOTED_AT = FOUND_AT + 2 * MOST_FOUND
+PORTS_AT = NOTED_AT + 4 * (MOST_NOTED + 1)
 TRIE_AT = PORTS_AT + (2 << 16)
 
 
@@ -137,9 +146,13 @@ _MALFORMED_FIELD = field("_ws.malformed")
 _SHORT_FIELD = field("_ws.short")
 _EXPERT, _SEVERITY = field("_ws.expert"), field("_ws.expert.severity")
 _GROUP, _MESSAGE = field("_ws.expert.group"), field("_ws.expert.message")
+_LAYER = field("replicap.expert.layer")
 _UNDECODED_FIELD = field("replicap.undecoded")
 _DATA_FIELD = field("data")
 _EXCEPTION = text("Malformed Packet (Exception occurred)")
+
+_LOOKED_INTO = np.full((len(FIELD_NAMES), 3), -1, np.int64)
+_LOOKED_INTO[list(LOOKED_INTO)] = list(LOOKED_INTO.values())
 
 
 @inlined
@@ -170,6 +183,33 @@ def _grow(sink: Sink, name: int) -> int:
     sink[TRIE_AT + following * WIDTH] = node
     sink[NODES] = following + 1
     return following
+
+
+@inlined
+def item(sink: Sink, present: int, start: int, end: int, size: int) -> None:
+    """A protocol is present; ``size`` octets are its own, what it carries follows them."""
+    put(sink, present, 1)
+    if sink[OCTETS_WANTED]:
+        at = NOTED_AT + 4 * min(sink[NOTES], MOST_NOTED)
+        sink[at], sink[at + 1] = (present << 1) | sink[SIDE], start
+        sink[at + 2], sink[at + 3] = end, size
+        sink[NOTES] += 1
+
+
+@part
+def look_into(sink: Sink) -> bool:
+    """Put the octets of all protocols of the row; whether there was room to note them."""
+    notes = sink[NOTES]
+    if notes > MOST_NOTED:
+        return False
+    for at in range(NOTED_AT, NOTED_AT + 4 * notes, 4):
+        present, sink[SIDE] = sink[at] >> 1, sink[at] & 1
+        start, size = sink[at + 1], sink[at + 3]
+        captured = max(sink[at + 2] - start, 0)
+        put_span(sink, _LOOKED_INTO[present, 0], start, captured)
+        put_span(sink, _LOOKED_INTO[present, 1], start, min(size, captured))
+        put(sink, _LOOKED_INTO[present, 2], size)
+    return True
 
 
 @inlined
@@ -229,6 +269,7 @@ def _expert(sink: Sink, severity: int, group: int, message: int) -> None:
     put(sink, _SEVERITY, severity)
     put(sink, _GROUP, group)
     put(sink, _MESSAGE, message)
+    put(sink, _LAYER, sink[NODE])
 
 
 @part
@@ -265,11 +306,11 @@ def lacks(start: int, end: int, limit: int, count: int) -> int:
 
 
 @inlined
-def data(sink: Sink, start: int, limit: int, name: int) -> None:
+def data(sink: Sink, start: int, end: int, limit: int, name: int) -> None:
     """Octets that no dissector claims; nothing when there are none."""
     if limit > start:
         append(sink, name)
-        put(sink, _DATA_FIELD, 1)
+        item(sink, _DATA_FIELD, start, end, limit - start)
 
 
 @inlined

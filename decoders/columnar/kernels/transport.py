@@ -55,7 +55,9 @@ from decoders.columnar.kernels.sink import (
     Sink,
     enter,
     expert,
+    item,
     lacks,
+    octet_or_0,
     put,
     u16,
     u32,
@@ -158,6 +160,13 @@ def _header(
     sink[HEADER_AT + HEADER_SRCPORT], sink[HEADER_AT + HEADER_DSTPORT] = srcport, dstport
 
 
+@inlined
+def _own_octets(octets: NDArray[np.uint8], start: int, end: int) -> int:
+    """Octets of a TCP header with its options; without them when they are not all there."""
+    size = (octet_or_0(octets, start + 12, end) >> 4) * 4
+    return size if end - start >= size else 20
+
+
 @part
 def tcp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """A TCP header and what it carries."""
@@ -167,7 +176,7 @@ def tcp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     if status:
         return status
     srcport, dstport = u16(octets, start), u16(octets, start + 2)
-    put(sink, _F_TCP, 1)
+    item(sink, _F_TCP, start, end, _own_octets(octets, start, end))
     put(sink, _F_SRCPORT, srcport)
     put(sink, _F_DSTPORT, dstport)
     note_ports(sink, srcport, dstport, KIND_TCP)
@@ -395,7 +404,7 @@ def udp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int,
     if lite:
         put(sink, _F_UDPLITE, 1)
     else:
-        put(sink, _F_UDP, 1)
+        item(sink, _F_UDP, start, end, 8)
     put(sink, _F_USRCPORT, srcport)
     put(sink, _F_UDSTPORT, dstport)
     note_ports(sink, srcport, dstport, KIND_UDP)
