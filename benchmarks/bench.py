@@ -10,7 +10,6 @@ the whole capture runs on its first packets, and the table says how many.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import shutil
 import sys
@@ -20,9 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from captures import write_capture
+from captures import shapes, write_capture
 from measuring import Run, run
-from page import Figures, Rate, machine, write_pages
+from page import Figures, Rate, Shape, machine, write_pages
 
 HERE = Path(__file__).resolve().parent
 EXPECTATIONS = HERE.parent / "expectations" / "internets-noise.yaml"
@@ -199,37 +198,14 @@ def cores(setting: Setting, figures: Figures) -> None:
 
 def same(setting: Setting, figures: Figures) -> None:
     """A capture that is cut, compressed, or in 50 files: the same figures."""
-    whole = setting.capture(setting.large)
-    cut = setting.folder / "cut.pcap"
-    with whole.open("rb") as source, cut.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 24)
-        target.truncate(whole.stat().st_size - 30)
-    packed = setting.folder / "cut.pcap.gz"
-    with cut.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
-        shutil.copyfileobj(source, target, 1 << 24)
-    pieces = _pieces(cut, setting.folder, 50)
-    asked = ["-e", str(EXPECTATIONS), "--stage", "cleaned"]
-    for name, paths in (("cut", [cut]), ("cut, .gz", [packed]), ("cut, 50 files", pieces)):
-        out = setting.folder / "same.json"
+    out = setting.folder / "same.json"
+    asked = ["--decoder", "columnar", "-e", str(EXPECTATIONS), "--stage", "cleaned"]
+    for name, paths in shapes(setting.capture(setting.large), setting.folder):
         command = [sys.executable, str(HERE / "damaged.py"), *REPLICAP, "verify"]
         found = run([*command, *map(str, paths), *asked, "--json", str(out)])
         report = json.loads(out.read_text("utf-8"))
         said = {claim["id"]: (claim["status"], claim["measured"]) for claim in report["claims"]}
-        figures.same.append((name, report["capture"]["packets"], found, said))
-
-
-def _pieces(capture: Path, folder: Path, count: int) -> list[Path]:
-    """The records of a ``scan`` capture, all of one size, in files; the last one is cut."""
-    octets = capture.read_bytes()
-    head, records = octets[:24], octets[24:]
-    size = 16 + int.from_bytes(records[8:12], "little")
-    each = -(-len(records) // size // count) * size
-    paths = []
-    for nth in range(count):
-        path = folder / f"piece-{nth:02}.pcap"
-        path.write_bytes(head + records[nth * each : (nth + 1) * each])
-        paths.append(path)
-    return paths
+        figures.same.append(Shape(name, report["capture"]["packets"], found, said))
 
 
 MEASUREMENTS: dict[str, Callable[[Setting, Figures], None]] = {
@@ -260,7 +236,7 @@ def main() -> int:
             print(f"{part} ...", file=sys.stderr)
             MEASUREMENTS[part](setting, figures)
     write_pages(figures, options.docs)
-    return 0
+    return 0 if figures.all_the_same() else 1
 
 
 if __name__ == "__main__":

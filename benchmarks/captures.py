@@ -7,6 +7,8 @@ and LCP echoes. Checksums of varied packets are those of their template.
 
 from __future__ import annotations
 
+import gzip
+import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -206,3 +208,30 @@ def _put(
 ) -> None:
     octets = values.astype(f"{order}u8").view(np.uint8).reshape(-1, 8)
     records[:, at : at + size] = octets[:, :size] if order == "<" else octets[:, 8 - size :]
+
+
+def shapes(whole: Path, folder: Path, count: int = 50) -> list[tuple[str, list[Path]]]:
+    """A ``scan`` capture cut off in the middle of its last record, and its packets otherwise."""
+    cut = folder / "cut.pcap"
+    with whole.open("rb") as source, cut.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 24)
+        target.truncate(whole.stat().st_size - 30)
+    packed = folder / "cut.pcap.gz"
+    with cut.open("rb") as plain, gzip.open(packed, "wb", compresslevel=1) as squeezed:
+        shutil.copyfileobj(plain, squeezed, 1 << 24)
+    pieces = _pieces(cut, folder, count)
+    return [("cut", [cut]), ("cut, .gz", [packed]), (f"cut, {count} files", pieces)]
+
+
+def _pieces(capture: Path, folder: Path, count: int) -> list[Path]:
+    """The records of a ``scan`` capture, all of one size, in files; the last one is cut."""
+    octets = capture.read_bytes()
+    head, records = octets[:24], octets[24:]
+    size = 16 + int.from_bytes(records[8:12], "little")
+    each = -(-len(records) // size // count) * size
+    paths = []
+    for nth in range(count):
+        path = folder / f"piece-{nth:02}.pcap"
+        path.write_bytes(head + records[nth * each : (nth + 1) * each])
+        paths.append(path)
+    return paths

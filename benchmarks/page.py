@@ -36,6 +36,26 @@ class Rate:
         return self.packets / self.seconds
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What verifying all claims came to on a capture in one shape."""
+
+    name: str
+    packets: int
+    run: Run
+    said: dict[str, tuple[str, Any]]
+    """Claim -> its status and what was measured."""
+
+    @property
+    def measured(self) -> int:
+        """Claims of which something was measured."""
+        return sum(value is not None for _, value in self.said.values())
+
+    def is_like(self, other: Shape) -> bool:
+        """Whether packets and all figures are those of another shape; no figures are like none."""
+        return self.measured > 0 and (self.packets, self.said) == (other.packets, other.said)
+
+
 @dataclass
 class Figures:
     """Everything that was measured in one run; what was not asked for is empty."""
@@ -46,7 +66,11 @@ class Figures:
     memory: list[tuple[int, Run]] = field(default_factory=list)
     cores: list[tuple[int | None, Run]] = field(default_factory=list)
     slowest: list[tuple[str, float]] = field(default_factory=list)
-    same: list[tuple[str, int, Run, dict[str, Any]]] = field(default_factory=list)
+    same: list[Shape] = field(default_factory=list)
+
+    def all_the_same(self) -> bool:
+        """Whether a capture in other shapes has the same packets and the same figures."""
+        return all(shape.is_like(self.same[0]) for shape in self.same)
 
 
 def machine() -> list[tuple[str, str]]:
@@ -193,12 +217,17 @@ def _same(figures: Figures) -> Iterator[str]:
         return
     yield "## The same capture in other shapes"
     yield ""
-    first = figures.same[0][3]
     rows = [
-        (name, f"{packets:,}", *_taken(found), "yes" if said == first else "NO")
-        for name, packets, found, said in figures.same
+        (
+            shape.name,
+            f"{shape.packets:,}",
+            *_taken(shape.run),
+            str(shape.measured),
+            "yes" if shape.is_like(figures.same[0]) else "NO",
+        )
+        for shape in figures.same
     ]
-    head = ("", "packets", "s", "s of processors", "peak MB", "all figures as in the first row")
+    head = ("", "packets", "s", "s of processors", "peak MB", "claims measured", "as the first")
     yield from _table(head, rows)
 
 

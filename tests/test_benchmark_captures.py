@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.captures import write_capture
+from benchmarks.captures import shapes, write_capture
 from decoders.containers import open_captures
 from decoders.table import decode
 
@@ -38,3 +38,21 @@ def test_they_hold_so_many_sound_packets(traffic: str, packets: int, tmp_path: P
         assert "tcp_quoted" in seen.columns
     else:
         assert seen["tcp"].to_list() == [1] * packets
+
+
+def test_a_cut_capture_is_the_same_in_other_shapes(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.pcap"
+    write_capture(whole, 5_000, "scan")
+    wanted = ["frame.time_delta", "tcp.stream", "tcp.seq", "ip.src", "replicap.class"]
+    made = shapes(whole, tmp_path, 7)
+    assert [len(paths) for _, paths in made] == [1, 1, 7]
+    tables = []
+    for _, paths in made:
+        capture = open_captures(paths)
+        tables.append(decode(capture, wanted, decoder="columnar"))
+        assert capture.damage is not None
+        assert "52 octets of a pcap record" in capture.damage.found
+    assert [table.count for table in tables] == [4_999] * 3
+    assert tables[0].packets.equals(tables[1].packets)
+    assert tables[0].packets.equals(tables[2].packets)
+    assert tables[0].packets["tcp_stream"].n_unique() > 4_000

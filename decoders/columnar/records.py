@@ -47,6 +47,11 @@ class Batch:
     comments: dict[int, tuple[str, ...]]
     first: int
 
+    def __post_init__(self) -> None:
+        # Octets of a file cannot be written to, those of several put together could: kernels
+        # would be compiled once more for them.
+        self.octets.setflags(write=False)
+
     def __len__(self) -> int:
         return len(self.starts)
 

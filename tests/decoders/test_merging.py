@@ -82,3 +82,14 @@ def test_files_one_behind_another_are_taken_as_runs(
         path.write_bytes(pcap(list(range(1_000 * number, 1_000 * number + 900))))
     same_frames(paths, 1 << 20)
     assert len(runs) == 3
+
+
+def test_octets_of_several_files_are_the_kind_of_array_that_kernels_are_compiled_for(
+    tmp_path: Path,
+) -> None:
+    """Else the first capture of several files would compile them once more."""
+    paths = [tmp_path / name for name in ("a.pcap", "b.pcap")]
+    for path in paths:
+        path.write_bytes(pcap([0, 1, 2]))
+    for capture in (open_captures(paths), open_captures(paths[:1])):
+        assert [batch.octets.flags.writeable for batch in batches(capture)] == [False]
