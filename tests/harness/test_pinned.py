@@ -7,12 +7,14 @@ import http.server
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.expectation import Pin
-from harness.pinned import CaptureNotFound, find
+from harness.expectation import Pin, read
+from harness.pinned import CaptureNotFound, find, pinned_path
+from tests.harness.expectation_text import VALID
 
 OCTETS = b"a capture"
 SHA256 = hashlib.sha256(OCTETS).hexdigest()
@@ -143,3 +145,32 @@ def test_a_wrong_answer_is_not_kept(site: str, cache: Path, path: str, said: str
 def test_no_connection(site: str) -> None:
     with pytest.raises(CaptureNotFound, match="no connection"):
         find(pin("http://127.0.0.1:1/x"))
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/a.pcap", "file:///etc/passwd", "a.pcap"])
+def test_only_the_web_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICAP_OFFLINE", "0")
+    with pytest.raises(CaptureNotFound, match=f"its url {url} is neither http nor https"):
+        find(pin().model_copy(update={"url": url}))
+
+
+def test_an_answer_that_is_too_short_or_too_slow_is_not_kept(
+    site: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CaptureNotFound, match="9 octets instead of the pinned 10"):
+        find(pin(f"{site}/good", octets=10))
+    monkeypatch.setattr("harness.pinned.DEADLINE", -1)
+    with pytest.raises(CaptureNotFound, match="not finished after -1 s"):
+        find(pin(f"{site}/good"))
+    assert [each for each in cache.rglob("*") if each.is_file()] == []
+
+
+def test_the_path_of_a_pinned_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICAP_CAPTURES", str(folder(tmp_path / "x", name="a.zip")))
+    plain = read(VALID.encode(), "f.yaml")
+    with pytest.raises(CaptureNotFound, match=r"^f\.yaml pins no capture$"):
+        pinned_path(replace(plain, capture=None))
+    pinned = pin().model_copy(update={"member": "inner.pcap"})
+    found = tmp_path / "x" / "a.zip"
+    assert pinned_path(replace(plain, capture=pinned)) == f"{found}!inner.pcap"
+    assert pinned_path(replace(plain, capture=pin())) == str(found)
