@@ -19,25 +19,20 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
-
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from typing import NamedTuple
 
 from generators.damage import random_damage
-from generators.frames import frames
-from generators.traffic import traffic
-from generators.truth import Described, Truth
+from generators.truth import Described
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 decoded = importlib.import_module("tests.properties.decoded")
 equality = importlib.import_module("tests.properties.equality")
-streams = importlib.import_module("tests.properties.streams")
+drawing = importlib.import_module("tests.properties.drawing")
 
 FAILURES = Path("fuzz-failures")
 BATCH = 500
@@ -50,9 +45,6 @@ WAYS = 5
 """Ways in which each drawn frame is damaged."""
 
 IN_FRAMES = ("truncation", "flip", "lie", "splice", "loop")
-MOST_OCTETS = 8_192
-"""Octets that decide what is drawn at a time."""
-
 LONGEST = 4_000
 """Octets of the longest damaged frame."""
 
@@ -83,38 +75,17 @@ class Total:
 
 def drawn_frames(number: int, wanted: int) -> Iterator[Described]:
     """Generated frames: of any link type, of scans and their replies, of TCP conversations."""
-    runs = st.lists(streams.steps(), max_size=20)
-    strategies: tuple[st.SearchStrategy[Any], ...] = (
-        *[st.lists(frames(), min_size=8, max_size=16)] * 5,
-        *[traffic().map(lambda made: [[record.frame for record in made.file.records]])] * 3,
-        *[runs.map(lambda steps: [[_segment(step) for step in steps]])] * 2,
+    strategies = (
+        *[drawing.of_all_kinds()] * 5,
+        *[drawing.of_traffic()] * 3,
+        *[drawing.of_conversations()] * 2,
     )
     left = wanted
     for nth in count():
         if left <= 0:
             return
-        yield from _drawn(strategies[nth % len(strategies)], number + nth, min(left, BATCH))
+        yield from drawing.drawn(strategies[nth % len(strategies)], number + nth, min(left, BATCH))
         left -= BATCH
-
-
-def _segment(step: Any) -> Described:
-    data = streams.frame_of(step)
-    return Described(data, len(data), 101, Truth())
-
-
-def _drawn(strategy: st.SearchStrategy[Any], number: int, wanted: int) -> list[Described]:
-    """Frames decided by octets at random, so that a value is no variation of the one before."""
-    found: list[Described] = []
-
-    def collect(groups: Sequence[Sequence[Described]]) -> None:
-        found.extend(frame for group in groups for frame in group)
-
-    base = settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
-    draw: Callable[[bytes], object] = base(given(strategy)(collect)).hypothesis.fuzz_one_input
-    chance = Random(number)
-    while len(found) < wanted:
-        draw(chance.randbytes(MOST_OCTETS))
-    return found[:wanted]
 
 
 def generated(number: int, wanted: int) -> Iterator[Drawn]:

@@ -35,6 +35,7 @@ from tests.properties.compare import differences
 from tests.properties.decoded import DECODERS, Sides, in_one_file, rows_by
 from tests.properties.equality import compare
 from tests.properties.streams import STREAMS, Model, Step, frame_of
+from tests.properties.witness import fields_differ
 
 START_NS = 1_600_000_000_000_000_000
 DEADLINE = 10.0
@@ -208,6 +209,13 @@ def alike(data: bytes) -> None:
     with on_disk(data) as path:
         found = compare(path).differences
     demand(not found, "; ".join(found))
+
+
+def witnessed(frames: Sequence[Described]) -> None:
+    """An installed tshark reads frames as they are read here."""
+    with on_disk(in_one_file(frames).data) as path:
+        told, _ = fields_differ(path)
+    demand(not told, "; ".join(told))
 
 
 MEASURED = (

@@ -13,7 +13,7 @@ from generators.captures import CaptureFile, captures
 from generators.damage import Damaged, damaged, lying_frames
 from generators.frames import Group, frames
 from generators.traffic import traffic
-from tests.properties import checks, expectations, filters
+from tests.properties import checks, expectations, filters, witness
 from tests.properties.decoded import in_one_file
 from tests.properties.streams import steps
 
@@ -26,6 +26,8 @@ class Property(NamedTuple):
     check: Callable[[Any], None]
     share: float = 1
     """Part of a profile's examples that it gets: less when an example takes long."""
+    missing: Callable[[], str] = str
+    """Why it cannot be checked on this machine; nothing when it can."""
 
     def test(self, profile: settings) -> Callable[[], None]:
         """A function that runs it under Hypothesis; its ``fuzz_one_input`` takes octets."""
@@ -112,6 +114,13 @@ PROPERTIES: Mapping[str, Property] = {
         captures(max_groups=4),
         checks.measures,
         share=0.2,
+    ),
+    "witness": Property(
+        "an installed tshark reads frames as they are read here, field by field",
+        st.lists(frames(), min_size=8, max_size=16),
+        lambda drawn: checks.witnessed([one for group in drawn for one in group]),
+        share=0.03,
+        missing=witness.missing,
     ),
     "columnar-frames": Property(
         "every cell of frames, honest and lying, is the same by both decoders",

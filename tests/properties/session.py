@@ -202,14 +202,27 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return found
 
 
+def _that_can_run(names: Sequence[str]) -> list[str]:
+    """Says why the others cannot be checked on this machine."""
+    found = []
+    for name in names:
+        if missing := PROPERTIES[name].missing():
+            say(f"{name}: not run: {missing}")
+        else:
+            found.append(name)
+    return found
+
+
 def main(argv: Sequence[str]) -> int:
-    """Exit status 0: nothing found; 1: something found, or still failing; 2: wrong usage."""
+    """Exit status 0: nothing found; 1: something found, or still failing; 2: nothing was run."""
     given = arguments(argv)
     if given.replay is not None:
         return replay(given.replay)
     if given.engine == "atheris":
         return _with_atheris(given.only)
-    names = [given.only] if given.only else list(PROPERTIES)
+    names = _that_can_run([given.only] if given.only else list(PROPERTIES))
+    if not names:
+        return 2
     number = Random().getrandbits(32) if given.seed is None else given.seed
     replayed, broken = replay_corpus()
     say(f"corpus: {replayed} captures, {len(broken)} failing")

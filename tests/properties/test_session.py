@@ -41,6 +41,15 @@ def test_a_failure_is_an_ordinary_capture_that_can_be_replayed(
     assert "fixed" in said
 
 
+def test_what_cannot_be_checked_here_is_said_and_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = PROPERTIES["witness"]._replace(missing=lambda: "tshark is not installed")
+    monkeypatch.setitem(PROPERTIES, "witness", alone)  # type: ignore[arg-type]
+    assert session.main(["--minutes", "0.01", "--only", "witness"]) == 2
+    assert capsys.readouterr().out == "witness: not run: tshark is not installed\n"
+
+
 def test_usage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (["--minutes", "0"], ["--only", "nothing"], ["--engine", "atheris"]):
         with pytest.raises(SystemExit, match="2"):
