@@ -601,3 +601,48 @@ def test_literal_packets(text: str, found: list[int] | None) -> None:
             matches(text, PACKETS)
     else:
         assert matches(text, PACKETS) == found
+
+
+SEVERAL = [
+    {"ip.ttl": [9, 64], "tcp.srcport": [30], "eth.src": [b"abc.ef", b"abcdef"]},
+    {"ip.ttl": [9, 64], "tcp.srcport": [9], "eth.src": [b"(bcdef"]},
+    {"ip.ttl": [9], "tcp.srcport": [8], "frame.protocols": ["e.h"], "ip.src": [1, 3]},
+    {"ip.src": [3], "frame.protocols": ["eth"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("tcp.srcport in {ip.ttl}", [2]),
+        ("tcp.srcport in {ip.ttl..ip.ttl}", [1, 2]),
+        ("tcp.srcport in {5..90, 20..30}", [1, 2, 3]),
+        ("tcp.srcport in {20..30, 5..29, 9..10}", [1, 2, 3]),
+        ("tcp.srcport in {8..8, 30..30}", [1, 3]),
+        ('frame.protocols contains "e.h"', [3]),
+        ('frame.protocols contains "t"', [4]),
+        ("eth.src contains 2e", [1]),
+        ("all eth.src contains 2e", []),
+        ("all eth.src contains 63:64", [2]),
+        ("any eth.src contains 63:64", [1, 2]),
+        ("eth.src contains 28", [2]),
+        ("eth.src contains 62:63", [1, 2]),
+        ("all ip.src in {0.0.0.3}", [4]),
+        ("all ip.src in {0.0.0.1..0.0.0.3}", [3, 4]),
+        ("all ip.ttl in {9, tcp.srcport}", [3]),
+        ("all ip.ttl < 64", [3]),
+        ("ip.ttl > 9", [1, 2]),
+        ("ip.ttl >= 64", [1, 2]),
+        ("ip.ttl <= 8", []),
+        ("ip.src != 0.0.0.2/31", []),
+        ("any ip.src != 0.0.0.2/31", [3]),
+    ],
+)
+def test_packets_with_several_values(text: str, found: list[int]) -> None:
+    assert matches(text, SEVERAL) == found
+
+
+def test_1024_pairs_of_values_are_not_too_many() -> None:
+    for text in ("ip.src == ip.dst", "ip.src in {ip.dst}"):
+        packet = {"ip.src": list(range(32)), "ip.dst": list(range(31, 63))}
+        assert matches(text, [packet]) == [1]
