@@ -180,6 +180,10 @@ VALUES = {
     "ip.addr == 10.0.0.1 and ip.addr == 10.0.0.2": [4],
     "all ip.src == ip.dst == ip.src": [5],
 }
+ENDS = {
+    "eth.src in {00:00:00:00:00:00..eth.dst[0:6]}": [n for n in range(1, 18) if n != 5],
+    "eth.src in {eth.dst[0:6]..ff:ff:ff:ff:ff:ff}": [5],
+}
 TUNNELS = {
     "ip#2": [1, 5, 6, 7, 9],
     "ip.src#2 == 10.0.0.1": [],
@@ -429,6 +433,7 @@ DIALUP = {
 ANSWERS = [
     *(("filters_mix.pcap", text, found) for text, found in MIX.items()),
     *(("filters_mix.pcap", text, found) for text, found in VALUES.items()),
+    *(("filters_mix.pcap", text, found) for text, found in ENDS.items()),
     *(("tunnels.pcap", text, found) for text, found in TUNNELS.items()),
     *(("dialup_noise.pcapng", text, found) for text, found in DIALUP.items()),
 ]
@@ -468,6 +473,8 @@ REFUSED = [
     ("ip.src + 1 == 10.0.0.2", "type"),
     ("ip.src * 2", "type"),
     ('tcp.port in {"a"}', "value"),
+    ("eth.src in {eth.dst[0:6]}", "type"),
+    ("ip.src in {eth.src[0:4]}", "type"),
     ("ip.ttl == 4 / 0", "value"),
     ('frame.protocols contains "\\xff"', "value"),
     ('frame.protocols matches "\\xff"', "regex"),
