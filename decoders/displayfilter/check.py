@@ -157,8 +157,8 @@ class _Check:
         return replace(node, left=left, elements=elements)
 
     def _element(self, left: syntax.FieldValue, element: syntax.Element) -> syntax.Element:
-        if element.high is None and isinstance(element.low, syntax.Slice):
-            raise refused("type", "a slice may only be an end of a range in a set", element.low)
+        if isinstance(element.low, syntax.Slice):
+            raise refused("type", "a slice may only end a range in a set", element.low)
         ends = [
             self.operands.look_up(end, kind_of(left))
             for end in (element.low, element.high)

@@ -182,7 +182,6 @@ VALUES = {
 }
 ENDS = {
     "eth.src in {00:00:00:00:00:00..eth.dst[0:6]}": [n for n in range(1, 18) if n != 5],
-    "eth.src in {eth.dst[0:6]..ff:ff:ff:ff:ff:ff}": [5],
 }
 TUNNELS = {
     "ip#2": [1, 5, 6, 7, 9],
@@ -475,6 +474,7 @@ REFUSED = [
     ('tcp.port in {"a"}', "value"),
     ("eth.src in {eth.dst[0:6]}", "type"),
     ("ip.src in {eth.src[0:4]}", "type"),
+    ("eth.src in {eth.dst[0:6]..ff:ff:ff:ff:ff:ff}", "type"),
     ("ip.ttl == 4 / 0", "value"),
     ('frame.protocols contains "\\xff"', "value"),
     ('frame.protocols matches "\\xff"', "regex"),
