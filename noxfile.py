@@ -121,6 +121,21 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change the code of verdicts and filters bit by bit: which changes does no test notice?
+
+    Arguments are patterns of mutants: -- 'harness.verdicts*'; docs/mutation.md says more.
+    """
+    install(session, "test", "mutation")
+    # A process that forks must not have the threads of a polars that runs.
+    session.run(
+        *("mutmut", "run", "--max-children", "2", *session.posargs),
+        env={"POLARS_MAX_THREADS": "1"},
+    )
+    session.run("mutmut", "results")
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure against tshark, tcpdump, dpkt and scapy; writes docs/benchmarks.md and .svg."""
     install(session, "bench")
