@@ -18,6 +18,8 @@ from decoders.columnar.kernels.sink import (
     HEADER_QUOTED,
     HEADER_ROW,
     HEADER_TCP,
+    TCP_HEADERS,
+    UDP_HEADERS,
     WIDTH,
 )
 from decoders.columnar.rows import facts_of, headers_of, pairs_of
@@ -40,18 +42,18 @@ _EXPERT_FIELDS = (
 
 _TAKEN_BACK = tuple(prefix + name for name in PAYLOADS for prefix in ("", *(OCTETS, ITEM, LENGTH)))
 
-FIELDS = frozenset(
+_OF_TCP = frozenset(
     (
         *transport.FIELD_OF.values(),
         *transport.MARK_FIELDS,
         *_TAKEN_BACK,
         EXPERT_LAYER,
         *(name for name, _ in _EXPERT_FIELDS),
-        "udp.stream",
         "frame.protocols",
     )
 )
-"""Fields that cannot be told without conversations."""
+_OF_UDP = frozenset({"udp.stream"})
+"""Fields that cannot be told without the conversations of one or the other."""
 
 
 class Annotation:
@@ -229,9 +231,10 @@ def _append(
         assembly.append(name, headers[chosen, HEADER_ROW], side, values[chosen])
 
 
-def needed(names: Collection[str]) -> bool:
-    """Whether one of the fields cannot be told without conversations."""
-    return not FIELDS.isdisjoint(names)
+def needed(names: Collection[str]) -> int:
+    """Bits of the headers without whose conversations the fields cannot be told; 0: of none."""
+    of_tcp, of_udp = not _OF_TCP.isdisjoint(names), not _OF_UDP.isdisjoint(names)
+    return TCP_HEADERS * of_tcp | UDP_HEADERS * of_udp
 
 
 def no_headers() -> I64:

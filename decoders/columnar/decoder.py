@@ -100,7 +100,8 @@ class ColumnarDecoder:
         if classify.asked(names):
             self._classes = Classes()
         self._annotation: Annotation | None = None
-        if needed(names):
+        self._headers = needed(names)
+        if self._headers:
             self._annotation = Annotation(Wanted(names).analysis)
         layers = [*names, *classify.NEEDS] if self._classes else names
         self._delegate = Delegate(frozenset(layers), scattered)
@@ -144,7 +145,7 @@ class ColumnarDecoder:
         sink[PORTS_AT:TRIE_AT] = _PORTS
         sink[NODES] = 1
         sink[EXPERT_WANTED] = self._expert
-        sink[HEADERS_WANTED] = self._annotation is not None
+        sink[HEADERS_WANTED] = self._headers
         sink[FACTS_WANTED] = self._classes is not None
         sink[OCTETS_WANTED] = self._octets
         cells = Cells(

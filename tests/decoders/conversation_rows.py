@@ -128,7 +128,7 @@ def spread(headers: Any, found: Found, rows: int) -> list[Told]:
         if len(cells) > DUPLICATE_ACK_NUM and cells[DUPLICATE_ACK_NUM] != NOTHING:
             into["tcp.analysis.duplicate_ack"].append(True)
         back[row] |= bool(cells[MARKS] & TAKES_BACK)
-    for row, quoted, severity, group, message in found.experts.tolist():
+    for row, quoted, severity, group, message, _header in found.experts.tolist():
         into = fields[row][quoted]
         for name, value in (
             ("_ws.expert", 1),

@@ -113,6 +113,9 @@ NOBODY, AS_DATA, BY_NAME = range(3)
 MOST_NOTED = 128
 """Protocols of one frame whose octets are noted; frames with more are left to another decoder."""
 
+UDP_HEADERS, TCP_HEADERS = 1, 2
+"""Bits of HEADERS_WANTED."""
+
 MOST_FOUND = 4096
 """Values that one frame can have: tags, headers and options are bounded."""
 

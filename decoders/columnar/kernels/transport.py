@@ -47,7 +47,9 @@ from decoders.columnar.kernels.sink import (
     SEQUENCE,
     SIDE,
     SRC,
+    TCP_HEADERS,
     TRIE_AT,
+    UDP_HEADERS,
     V6_ADDRESS,
     VERSION,
     WARNING,
@@ -147,7 +149,7 @@ def _header(
     sink: Sink, octets: NDArray[np.uint8], is_tcp: bool, srcport: int, dstport: int
 ) -> None:
     """Note a header for the conversations."""
-    if not sink[HEADERS_WANTED]:
+    if not sink[HEADERS_WANTED] & (TCP_HEADERS if is_tcp else UDP_HEADERS):
         return
     sink[HEADER_SEEN] = 1
     version = sink[VERSION]
