@@ -317,7 +317,7 @@ def _load_kernels(capture: Path) -> None:
     decoder = ColumnarDecoder([name for name in DECLARED if not name.startswith(whole)])
     for batch in batches(open_captures([capture]), OCTETS):
         found = decoder.decode(batch)
-        times = batch.time_ns[found.rows], batch.timed[found.rows]
+        times = found.batch.time_ns, found.batch.timed
         for analysed in (True, False):
             Annotation(analysed).annotate(found.assembly, found.headers, [], 1, times)
         Classes().annotate(found.assembly, found.facts, [])

@@ -119,7 +119,8 @@ def tcp(
         Need(size),
     ]
     handed_up = payload if not flags & 4 else None
-    return Upper(TCP, Part(head + filled + carried, tuple(events), handed_up, size))
+    data = head + filled + carried
+    return Upper(TCP, Part(data, tuple(events), handed_up, size, handed_up=True))
 
 
 def _connection(flags: int) -> list[str]:

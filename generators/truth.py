@@ -88,6 +88,8 @@ class Part:
     tail: Tail | None = None
     joined: Part | None = None
     """The payload that this fragment, the last to arrive, completes."""
+    handed_up: bool = False
+    """The inner part is only looked at when an octet of it was captured (TCP)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class _Reading:
         if part.inner is None:
             return
         start = base + part.at
+        if part.handed_up and start >= end:
+            return
         if part.inner_claims is not None:
             limit = min(limit, start + part.inner_claims)
             end = min(end, limit)

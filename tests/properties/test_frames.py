@@ -52,6 +52,15 @@ def test_the_truth_of_a_literal_frame() -> None:
     assert found.truth.quoted == {}
 
 
+def test_a_segment_that_is_cut_before_its_payload_hands_nothing_up() -> None:
+    segment = parts.tcp(HOME, 50000, 50001, payload=parts.opaque(b"abc"))
+    packet = links.raw(parts.ipv4(HOME, segment))
+    cut = [described(packet, 101, captured=40 + kept) for kept in (0, 1)]
+    shown = [frame.truth.own["frame.protocols"] for frame in cut]
+    assert shown == [["raw:ip:tcp"], ["raw:ip:tcp:data"]]  # as tshark 4.0 has it
+    round_trip([(frame,) for frame in cut])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
