@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from decoders import conversations, pcap, pcapng
+from decoders import conversations, pcap, pcapng, tcp_analysis
 from decoders.layers import dispatch, icmp, ipv4, ipv6, link, ppp, transport
 
 _TABLES = (
@@ -43,7 +43,7 @@ class Bug(NamedTuple):
         source = source[source.index("def ") :]
         if source.count(self.right) != 1:
             raise LookupError(f"{self.where} does not hold {self.right!r} once")
-        space = vars(self.module)
+        space = sound.__globals__
         made: dict[str, Any] = {}
         header = "from __future__ import annotations\n"
         exec(header + source.replace(self.right, self.wrong), space, made)
@@ -104,6 +104,16 @@ BUGS = {
         "a new stream missed on SYN with a new sequence number",
         "streams", conversations, "Conversations._segment", "if segment.seq != forward.base:",
         "if False:",
+    ),
+    "closed-twice": Bug(
+        "who closed second is taken for the one who closes, too",
+        "conversations", conversations, "analyse",
+        "forward.closes = forward.closes or not backward.closes", "forward.closes = True",
+    ),
+    "alive-is-lost": Bug(
+        "a question whether the other end is alive is taken for a segment sent again",
+        "conversations", tcp_analysis, "_sent_again",
+        'if "keep_alive" in found.marks:', "if False:",
     ),
     "signed-port": Bug(
         "signed port",

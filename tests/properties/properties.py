@@ -13,7 +13,7 @@ from generators.captures import CaptureFile, captures
 from generators.damage import Damaged, damaged, lying_frames
 from generators.frames import Group, frames
 from generators.traffic import traffic
-from tests.properties import checks, expectations, filters, witness
+from tests.properties import checks, expectations, filters, machine, witness
 from tests.properties.decoded import in_one_file
 from tests.properties.streams import steps
 
@@ -88,6 +88,11 @@ PROPERTIES: Mapping[str, Property] = {
             lambda runs: [step for run in runs for step in run]
         ),
         checks.streams,
+    ),
+    "conversations": Property(
+        "marks of TCP conversations that are played are those of the rules they were played by",
+        machine.moves(),
+        lambda drawn: machine.played(drawn).teardown(),
     ),
     "traffic": Property(
         "packets of scans, backscatter, pings and replies have the class they were made with",

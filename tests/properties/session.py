@@ -25,6 +25,7 @@ from generators.captures import CaptureFile
 from generators.damage import Damaged
 from generators.truth import Described, Truth
 from tests.properties import checks
+from tests.properties.machine import Move, played
 from tests.properties.profiles import PROFILES, profile
 from tests.properties.properties import PROPERTIES, Property
 from tests.properties.streams import Step, frame_of
@@ -52,6 +53,8 @@ def capture_of(drawn: Any) -> bytes:
             return part.data
     if isinstance(drawn, CaptureFile):
         return drawn.data
+    if isinstance(drawn, list) and drawn and isinstance(drawn[0], Move):
+        return played(drawn).file().data
     shots = list(_shots(drawn))
     links = sorted({link for link, _ in shots}) or [1]
     lines = [(links.index(link), 8, _frame(link, data)) for link, data in shots]
