@@ -6,7 +6,7 @@ layers, and counted. The table is the reference decoder's, cell by cell.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -25,16 +25,22 @@ from decoders.columnar.kernels.application import ports
 from decoders.columnar.kernels.frames import decode_frames
 from decoders.columnar.kernels.link import ANOTHERS_BLOCK
 from decoders.columnar.kernels.sink import (
+    CELLS_AT,
+    COUNTS_AT,
     DELEGATED_ROW,
+    EVENT,
     EVENTS,
+    EVENTS_AT,
+    EVENTS_ROOM,
     EXPERT_WANTED,
     FACTS_WANTED,
-    FOUND_AT,
     HEADER_PLACES,
     HEADERS,
     HEADERS_WANTED,
     MALFORMED_ROW,
     NODES,
+    NODES_ROOM,
+    NOTED_AT,
     OCTETS_WANTED,
     OVERFLOW,
     PORTS_AT,
@@ -43,7 +49,9 @@ from decoders.columnar.kernels.sink import (
     SPAN_BITS,
     TRIE_AT,
     WIDTH,
-    Cells,
+    WORD_BITS,
+    WORDS,
+    Rows,
     Sink,
 )
 from decoders.columnar.numbers import FIELD_NAMES
@@ -72,6 +80,8 @@ class Decoded:
 
     batch: Batch
     """The frames that are kept."""
+    sink: Sink
+    """What the assembly looks at, until the batch is finished."""
     assembly: Assembly
     marks: NDArray[np.uint8]
     headers: NDArray[np.int64]
@@ -108,6 +118,8 @@ class ColumnarDecoder:
         self._numbers = np.full(len(FIELD_NAMES), -1, np.int64)
         for slot, field in enumerate(self._slots):
             self._numbers[FIELD_NAMES.index(field.name)] = slot
+        self._free: deque[Sink] = deque()
+        """Sinks of batches that are finished: fresh memory costs more than what is done in it."""
         self._first_time: int | None = None
         self._last_time: int | None = None
         self.count = 0
@@ -121,44 +133,67 @@ class ColumnarDecoder:
         """What the frames of a batch say by themselves; ``keep``: one truth value for each."""
         if keep is not None and not keep.all():
             batch = batch.only(np.flatnonzero(keep))
-        sink, cells = self._room(len(batch))
-        sink, cells = _run(sink, cells, batch)
+        sink = self._sink(len(batch))
+        rows = self._rows(len(batch))
+        sink = _run(sink, rows, batch)
+        values, valid = _cells(sink, len(self._slots), len(batch))
+        events = sink[sink[EVENTS_AT] :][: sink[EVENTS] * EVENT].reshape(-1, EVENT)
         layers = self._numbers[FIELD_NAMES.index(EXPERT_LAYER)]
         if layers >= 0:
-            _tell_layers(sink, cells, layers)
+            counts = _places_among_their_names(sink)
+            shown = valid[layers] != 0
+            values[layers, shown] = counts[values[layers, shown]]
+            chosen = events[:, 1] >> 8 == layers
+            events[chosen, 2] = counts[events[chosen, 2]]
         assembly = Assembly(
             fields=self._slots,
-            values=cells.values,
-            valid=cells.valid,
-            events=cells.events[: sink[EVENTS]],
+            values=values,
+            valid=valid,
+            events=events,
             pool=Pool(batch.octets),
-            paths=cells.paths,
-            trie=sink[TRIE_AT:],
+            paths=rows.paths,
+            trie=sink[TRIE_AT:][: sink[NODES_ROOM] * WIDTH],
         )
-        headers = cells.headers[: sink[HEADERS]]
-        return Decoded(batch, assembly, cells.marks, headers, cells.facts)
+        headers = rows.headers[: sink[HEADERS]]
+        return Decoded(batch, sink, assembly, rows.marks, headers, rows.facts)
 
-    def _room(self, rows: int) -> tuple[Sink, Cells]:
+    def _sink(self, rows: int) -> Sink:
+        """A sink for so many rows; one of a batch that is finished, if it is large enough."""
+        words = -(-rows // WORD_BITS)
         slots = len(self._slots)
-        sink = np.zeros(TRIE_AT + _NODES * WIDTH, np.int64)
-        sink[SLOTS_AT:FOUND_AT] = self._numbers
-        sink[PORTS_AT:TRIE_AT] = _PORTS
+        cells = TRIE_AT + _NODES * WIDTH
+        events = cells + slots * (words + rows)
+        try:
+            sink = self._free.pop()
+        except IndexError:
+            sink = np.empty(0, np.int64)
+        if len(sink) < events + _EVENTS * EVENT:
+            sink = np.empty(events + _EVENTS * EVENT, np.int64)
+            sink[PORTS_AT:TRIE_AT] = _PORTS
+        sink[:CELLS_AT] = 0
+        sink[CELLS_AT:SLOTS_AT] = np.where(
+            self._numbers < 0, -1, cells + self._numbers * (words + rows)
+        )
+        sink[SLOTS_AT:COUNTS_AT] = self._numbers
+        sink[COUNTS_AT:NOTED_AT] = -1
+        sink[TRIE_AT:cells] = 0
+        sink[WORDS], sink[EVENTS_AT], sink[NODES_ROOM] = words, events, _NODES
+        sink[EVENTS_ROOM] = (len(sink) - events) // EVENT
         sink[NODES] = 1
         sink[EXPERT_WANTED] = self._expert
         sink[HEADERS_WANTED] = self._headers
         sink[FACTS_WANTED] = self._classes is not None
         sink[OCTETS_WANTED] = self._octets
-        cells = Cells(
-            values=np.empty((slots, rows), np.int64),
-            valid=np.zeros((slots, rows), np.uint8),
-            counts=np.zeros((2, slots), np.uint8),
-            events=np.empty((_EVENTS, 3), np.int64),
+        sink[cells:events].reshape(slots, -1)[:, :words] = 0
+        return sink
+
+    def _rows(self, rows: int) -> Rows:
+        return Rows(
             paths=np.zeros(rows, np.int32),
             marks=np.zeros(rows, np.uint8),
             headers=np.empty((rows if self._annotation else 0, HEADER_PLACES), np.int64),
             facts=np.zeros((rows if self._classes else 0, FACTS), np.int64),
         )
-        return sink, cells
 
     def finish(self, decoded: Decoded) -> polars.DataFrame:
         """The rows of the next batch; batches must come in file order."""
@@ -186,6 +221,7 @@ class ColumnarDecoder:
         self._count_undecoded(decoded)
         if CLASS.replace(".", "_") in table.columns:
             self._count_classes(table)
+        self._free.append(decoded.sink)
         return table
 
     def _delegated(self, decoded: Decoded) -> list[tuple[int, Row]]:
@@ -261,7 +297,7 @@ class ColumnarDecoder:
         return polars.DataFrame(schema={f.column: polars_type(f) for f in self._shown})
 
 
-def _run(sink: Sink, cells: Cells, batch: Batch) -> tuple[Sink, Cells]:
+def _run(sink: Sink, rows: Rows, batch: Batch) -> Sink:
     """Run the kernel over the frames, with more room whenever it needs more."""
     interfaces = batch.interface
     links = np.array([known.linktype for known in batch.interfaces], np.int64)
@@ -272,15 +308,38 @@ def _run(sink: Sink, cells: Cells, batch: Batch) -> tuple[Sink, Cells]:
     if batch.comments:
         frames[list(batch.comments), 3] = ANOTHERS_BLOCK
     row = 0
-    while (row := decode_frames(sink, cells, batch.octets, frames, row)) < len(batch):
-        cells = cells._replace(events=_grown(cells.events))
-        sink = np.concatenate((sink, np.zeros(len(sink) - TRIE_AT, np.int64)))
-        sink[OVERFLOW] = 0
-    return sink, cells
+    while (row := decode_frames(sink, rows, batch.octets, frames, row)) < len(batch):
+        sink = _grown(sink)
+    return sink
 
 
-def _tell_layers(sink: Sink, cells: Cells, slot: int) -> None:
-    """Turn nodes of protocols into the place of the last one among those of its name."""
+def _grown(sink: Sink) -> Sink:
+    """The same with room for twice as many events and nodes of the trie."""
+    cells, events = TRIE_AT + sink[NODES_ROOM] * WIDTH, sink[EVENTS_AT]
+    nodes = np.zeros(sink[NODES_ROOM] * WIDTH, np.int64)
+    room = np.empty(sink[EVENTS_ROOM] * EVENT, np.int64)
+    larger = np.concatenate((sink[:cells], nodes, sink[cells:], room))
+    larger[CELLS_AT:SLOTS_AT] += np.where(sink[CELLS_AT:SLOTS_AT] < 0, 0, len(nodes))
+    larger[EVENTS_AT] = events + len(nodes)
+    larger[EVENTS_ROOM] = (len(larger) - larger[EVENTS_AT]) // EVENT
+    larger[NODES_ROOM] *= 2
+    larger[OVERFLOW] = 0
+    return larger
+
+
+def _cells(sink: Sink, slots: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """First own occurrences, and whether there are any, [slot, row]; the values are the sink's."""
+    words = int(sink[WORDS])
+    cells = sink[TRIE_AT + sink[NODES_ROOM] * WIDTH : sink[EVENTS_AT]].reshape(slots, words + rows)
+    truth = cells[:, :words].astype("<i8").view(np.uint8)
+    valid = np.zeros((slots, rows), np.uint8)
+    for slot in np.flatnonzero(truth.any(axis=1)):
+        valid[slot] = np.unpackbits(truth[slot], count=rows, bitorder="little")
+    return cells[:, words:], valid
+
+
+def _places_among_their_names(sink: Sink) -> NDArray[np.int64]:
+    """For each node of protocols the place of the last one among those of its name, from 1."""
     nodes = int(sink[NODES])
     trie = sink[TRIE_AT : TRIE_AT + nodes * WIDTH].reshape(nodes, WIDTH)
     names = np.zeros(nodes, np.int64)
@@ -292,21 +351,11 @@ def _tell_layers(sink: Sink, cells: Cells, slot: int) -> None:
         while above:
             counts[node] += names[above] == names[node]
             above = int(trie[above, 0])
-    shown = cells.valid[slot] != 0
-    cells.values[slot, shown] = counts[cells.values[slot, shown]]
-    events = cells.events[: sink[EVENTS]]
-    chosen = events[:, 1] >> 8 == slot
-    events[chosen, 2] = counts[events[chosen, 2]]
+    return counts
 
 
 def _octets_of(interface: Interface) -> int:
     return -1 if interface.fcs_octets is None else interface.fcs_octets
-
-
-def _grown(events: NDArray[np.int64]) -> NDArray[np.int64]:
-    larger = np.empty((2 * len(events), events.shape[1]), np.int64)
-    larger[: len(events)] = events
-    return larger
 
 
 def _fill_octets(

@@ -10,6 +10,7 @@ import numpy as np
 import polars
 import pytest
 
+from decoders.columnar import decoder as columnar_decoder
 from decoders.columnar.decoder import ColumnarDecoder
 from decoders.columnar.records import batches
 from decoders.containers import Capture, capture_files, open_captures
@@ -26,6 +27,10 @@ SMALL = 400_000
 """Octets of the real captures that are compared."""
 
 EVERYTHING = list(FIELDS)
+
+
+WITHOUT_MEMORY = ["eth", "ip", "ip.src", "ip.proto", "icmp", "tcp", "tcp.srcport", "tcp.flags.str"]
+"""Fields that earlier frames do not change."""
 
 
 def columnar(
@@ -108,6 +113,35 @@ def test_what_analysis_adds_beyond_the_columns_is_said(tmp_path: Path) -> None:
     assert same(decoder, packets, decode(capture, wanted, decoder="reference")) == []
     decoder, _ = columnar(capture, ["frame.number"])
     assert dict(decoder.undecoded) == {}
+
+
+@pytest.mark.parametrize(("name", "at_first"), [("_EVENTS", 1), ("_NODES", 2)])
+def test_room_that_runs_out_changes_nothing(
+    name: str, at_first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = open_captures([path for path in CAPTURES if path.stem == "icmp_embedded"])
+    _, usual = columnar(capture, EVERYTHING)
+    more, sizes = columnar_decoder._grown, []
+    monkeypatch.setattr(columnar_decoder, name, at_first)
+    monkeypatch.setattr(
+        columnar_decoder, "_grown", lambda sink: sizes.append(len(sink)) or more(sink)
+    )
+    _, packets = columnar(capture, EVERYTHING)
+    assert len(sizes) > 2
+    assert packets.equals(usual, null_equal=True)
+
+
+def test_memory_of_finished_batches_leaves_no_trace(tmp_path: Path) -> None:
+    (quoting,) = (path for path in CAPTURES if path.stem == "icmp_embedded")
+    path = written(tmp_path / "plain.pcapng", [Shot(ip4(ipv4(6, tcp(1, 2, "S", 5, 0))))] * 5)
+    decoder = ColumnarDecoder(WITHOUT_MEMORY)
+    alone = ColumnarDecoder(WITHOUT_MEMORY)
+    (plain,) = batches(open_captures([path]))
+    (other,) = batches(open_captures([quoting]))
+    expected = alone.finish(alone.decode(plain))
+    decoder.finish(decoder.decode(other))
+    found = decoder.finish(decoder.decode(plain)).drop("frame_number")
+    assert found.equals(expected.drop("frame_number"), null_equal=True)
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import FACTS
-from decoders.columnar.jit import kernel, merged, part
+from decoders.columnar.jit import kernel, merged
 from decoders.columnar.kernels.link import ETHERNET, left_over, link_layer
 from decoders.columnar.kernels.network import upper
 from decoders.columnar.kernels.sink import (
@@ -16,10 +16,9 @@ from decoders.columnar.kernels.sink import (
     DELEGATED_ROW,
     DEPTH,
     ERROR,
-    EVENTS,
+    EXCESS,
     FACTS_AT,
     FACTS_WANTED,
-    FOUND_AT,
     HEADER_AT,
     HEADER_PLACES,
     HEADER_SEEN,
@@ -28,31 +27,28 @@ from decoders.columnar.kernels.sink import (
     LENGTH,
     MALFORMED_GROUP,
     MARKS,
-    MOST_OCCURRENCES,
     NEXT,
     NEXT_END,
     NEXT_LIMIT,
     NEXT_START,
     NODE,
-    NOTED_AT,
     NOTES,
     NOTHING_LEFT,
     OCTETS_WANTED,
     OK,
     OVERFLOW,
     PROTO,
-    PUTS,
     QUOTES,
-    ROW,
-    SIDE,
     TRIM,
     VERSION,
-    Cells,
+    Rows,
     Sink,
+    begin_row,
     expert,
     look_into,
     put,
     ran_out,
+    take_back,
     u32,
 )
 from decoders.columnar.numbers import field, text
@@ -66,7 +62,7 @@ _SMALLER = text("frame length is less than captured length")
 @kernel
 def decode_frames(
     sink: Sink,
-    cells: Cells,
+    rows: Rows,
     octets: NDArray[np.uint8],
     frames: NDArray[np.int64],
     first: int,
@@ -78,77 +74,36 @@ def decode_frames(
     """
     for row in range(first, len(frames)):
         status = _frame(sink, octets, row, frames)
-        if sink[OVERFLOW]:
-            return row
-        kept = TOO_MANY
-        if sink[OCTETS_WANTED] and not look_into(sink):
+        if sink[OCTETS_WANTED] and status != DELEGATE and not look_into(sink):
             status = DELEGATE
-        if status != DELEGATE:
-            kept = keep(sink, cells, row)
-            if kept == NO_ROOM:
-                return row
-        if kept != OK:
-            cells.marks[row] = DELEGATED_ROW
+        if sink[OVERFLOW]:
+            take_back(sink)
+            return row
+        if status == DELEGATE or sink[EXCESS]:
+            take_back(sink)
+            rows.marks[row] = DELEGATED_ROW
             continue
-        cells.paths[row] = sink[NODE]
-        cells.marks[row] = sink[MARKS]
+        rows.paths[row] = sink[NODE]
+        rows.marks[row] = sink[MARKS]
         if sink[HEADER_SEEN]:
             for place in range(HEADER_PLACES):
-                cells.headers[sink[HEADERS], place] = sink[HEADER_AT + place]
+                rows.headers[sink[HEADERS], place] = sink[HEADER_AT + place]
             sink[HEADERS] += 1
         if sink[FACTS_WANTED]:
             for place in range(FACTS):
-                cells.facts[row, place] = sink[FACTS_AT + place]
+                rows.facts[row, place] = sink[FACTS_AT + place]
     return len(frames)
-
-
-NO_ROOM, TOO_MANY = 1, 2
-
-
-@part
-def keep(sink: Sink, cells: Cells, row: int) -> int:
-    """Put what was found in a frame into the cells: OK, NO_ROOM or TOO_MANY of one field."""
-    counts, found = cells.counts, sink[FOUND_AT:NOTED_AT]
-    begin = at = sink[EVENTS]
-    room = len(cells.events)
-    kept = OK
-    puts = sink[PUTS]
-    for nth in range(0, puts, 2):
-        slot, side = found[nth] >> 1, found[nth] & 1
-        count = counts[side, slot]
-        if side == 0 and count == 0:
-            cells.values[slot, row] = found[nth + 1]
-            cells.valid[slot, row] = 1
-        elif at >= room:
-            kept = NO_ROOM
-            break
-        elif count >= MOST_OCCURRENCES:
-            kept = TOO_MANY
-            break
-        else:
-            cells.events[at, 0] = row
-            cells.events[at, 1] = (slot << 8) | (side << 7) | np.int64(count)
-            cells.events[at, 2] = found[nth + 1]
-            at += 1
-        counts[side, slot] = count + 1
-    for nth in range(0, puts, 2):
-        slot = found[nth] >> 1
-        counts[0, slot] = 0
-        counts[1, slot] = 0
-        if kept != OK:
-            cells.valid[slot, row] = 0
-    sink[EVENTS] = at if kept == OK else begin
-    return kept
 
 
 @merged
 def _frame(sink: Sink, octets: NDArray[np.uint8], row: int, frames: NDArray[np.int64]) -> int:
     start, captured, wire = frames[row, 0], frames[row, 1], frames[row, 2]
     link, fcs = frames[row, 3], frames[row, 4]
-    sink[ROW], sink[SIDE], sink[NODE], sink[CURRENT], sink[MARKS] = row, 0, 0, 0, 0
+    begin_row(sink, row)
+    sink[NODE], sink[CURRENT], sink[MARKS] = 0, 0, 0
     sink[TRIM], sink[DEPTH], sink[NEXT], sink[PROTO], sink[QUOTES] = -1, 0, 0, -1, 0
     sink[VERSION], sink[LENGTH], sink[DATA_END] = 0, wire, start + captured
-    sink[PUTS], sink[LEFT], sink[HEADER_SEEN], sink[NOTES] = 0, NOTHING_LEFT, 0, 0
+    sink[LEFT], sink[HEADER_SEEN], sink[NOTES] = NOTHING_LEFT, 0, 0
     if sink[FACTS_WANTED]:
         sink[FACTS_AT : FACTS_AT + FACTS] = 0
     end, limit = start + captured, start + max(wire, captured)

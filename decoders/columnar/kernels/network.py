@@ -55,6 +55,7 @@ from decoders.columnar.kernels.sink import (
     octet_or_0,
     put,
     put_span,
+    turn_to,
     u16,
     u16_or_0,
     u32,
@@ -144,11 +145,11 @@ def upper(
         sink[NEXT] = 0
         if sink[QUOTES]:
             sink[QUOTES] = 0
-            sink[SIDE] = 1
+            turn_to(sink, 1)
             sink[DEPTH] += 1
     if status == MALFORMED and sink[SIDE] == 1:
         status = OK
-    sink[SIDE] = 0
+    turn_to(sink, 0)
     sink[TRIM] = trim
     return status
 

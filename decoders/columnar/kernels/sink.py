@@ -27,11 +27,12 @@ from decoders.columnar.numbers import (
 ROW, SIDE, EVENTS, NODE, CURRENT, MARKS, TRIM, DEPTH = range(8)
 NEXT, NEXT_START, NEXT_END, NEXT_LIMIT, PROTO, QUOTES = range(8, 14)
 VERSION, SRC, DST, LENGTH, DATA_END = range(14, 19)
-NODES, HEADERS, OVERFLOW, EXPERT_WANTED, PUTS, HEADER_SEEN = range(19, 25)
+NODES, HEADERS, OVERFLOW, EXPERT_WANTED, EXCESS, HEADER_SEEN = range(19, 25)
 LEFT, LEFT_CUT, LEFT_LIMIT, LEFT_NAMED, LEFT_FCS = range(25, 30)
 FRAME_START, FRAME_END, FRAME_LIMIT, HEADERS_WANTED, FACTS_WANTED = range(30, 35)
 OCTETS_WANTED, NOTES = 35, 36
-STATES = 37
+WORD, BIT, PLACE, WORDS, EVENTS_BEFORE, EVENTS_AT, EVENTS_ROOM, NODES_ROOM = range(37, 45)
+STATES = 45
 """Places of a sink that hold its state.
 
 The row at hand; 1 while a quoted packet is read; events so far; node of the row's protocols; the
@@ -40,11 +41,14 @@ headers inside one another. What comes next: an EtherType (0: nothing) and its o
 protocol number (-1: none) of the same octets; whether what comes next is quoted. The IP version
 (0: none yet) and addresses (IPv4: the address, IPv6: its offset) around what is read; octets on the
 wire; where the frame's octets end. Nodes of the trie, TCP and UDP headers, what did not fit;
-whether somebody asked for expert items; what was put so far in the row; whether it has a TCP
-or UDP header with a stream. What is looked
+whether somebody asked for expert items; whether a field of the row has too many occurrences;
+whether it has a TCP or UDP header with a stream. What is looked
 at behind the payload: NOTHING_LEFT, BEHIND_PACKET or BEHIND_LENGTH, where a length cuts it, where
 it could have ended, whether a trailer has a field, octets of FCS (-1: not known), and the frame
 around; whether somebody needs headers, and facts, and octets of protocols; protocols of the row.
+Where, in what a field has of the sink, the row's word of truth is, the row's bit in it (0 while a
+quoted packet is read), and its value; words of truth of a field; events before the row; where
+events are, and for how many of them and of the trie's nodes there is room.
 """
 
 NOTHING_LEFT, BEHIND_PACKET, BEHIND_LENGTH = range(3)
@@ -77,17 +81,9 @@ V6_ADDRESS = 1 << 62
 """In the code of an address that is printed: an offset follows, not an IPv4 address."""
 
 
-class Cells(NamedTuple):
-    """The cells of a batch."""
+class Rows(NamedTuple):
+    """What is found of each row of a batch besides its values."""
 
-    values: NDArray[np.int64]
-    """[slot, row]: first own occurrence."""
-    valid: NDArray[np.uint8]
-    """[slot, row]: whether there is one."""
-    counts: NDArray[np.uint8]
-    """[side, slot]: occurrences in the row at hand."""
-    events: NDArray[np.int64]
-    """[event, 3]: row, code (slot, side, occurrence), value."""
     paths: NDArray[np.int32]
     """[row]: node of the protocols of the row."""
     marks: NDArray[np.uint8]
@@ -116,9 +112,6 @@ MOST_NOTED = 128
 UDP_HEADERS, TCP_HEADERS = 1, 2
 """Bits of HEADERS_WANTED."""
 
-MOST_FOUND = 4096
-"""Values that one frame can have: tags, headers and options are bounded."""
-
 WIDTH = 1 + len(PROTOCOL_NAMES)
 """Entries of a node of the trie."""
 
@@ -127,20 +120,30 @@ Sink = NDArray[np.int64]
 handed on cheaply. Its parts, one behind another:
 
 state (STATES places); the TCP or UDP header of the row (HEADER_PLACES); its facts (FACTS of
-decoders.columnar.classes); for each field its slot, or -1 when nobody asked for it; what was put
-in the row: slot and side, value, slot and side, value ...; the ports (side << 16 | port): the
-protocol that claims each, 0, or ANOTHERS; the trie of protocols (node * WIDTH): parent, then the
-child for each protocol, of which node 0 is the root. The trie may grow. Before the ports: protocols
-of the row that have octets: field and side, start, end, octets of their own.
+decoders.columnar.classes); for each field where its cells begin, or -1 when nobody asked for it;
+for each field its slot; for each field and side the row (shifted by COUNT_BITS) that had it last
+as an event, and how often it has it; protocols of the row that have octets: field and side, start,
+end, octets of their own; the ports (side << 16 | port): the protocol that claims each, 0, or
+ANOTHERS; the trie of protocols (node * WIDTH): parent, then the child for each protocol, of which
+node 0 is the root; the cells of each slot: WORDS words of truth, a bit for each row that has a
+first own occurrence, and a value for each row; the events, all other occurrences: row, code (slot,
+side, occurrence), value. The trie and the events may grow.
 
 The layer of an expert item is put as the node of the protocols at work, which tells it.
 """
 
+WORD_BITS = 64
+"""Rows of a word of truth."""
+COUNT_BITS = 7
+EVENT = 3
+"""Places of an event."""
+
 HEADER_AT = STATES
 FACTS_AT = HEADER_AT + HEADER_PLACES
-SLOTS_AT = FACTS_AT + FACTS
-FOUND_AT = SLOTS_AT + len(FIELD_NAMES)
-NOTED_AT = FOUND_AT + 2 * MOST_FOUND
+CELLS_AT = FACTS_AT + FACTS
+SLOTS_AT = CELLS_AT + len(FIELD_NAMES)
+COUNTS_AT = SLOTS_AT + len(FIELD_NAMES)
+NOTED_AT = COUNTS_AT + 2 * len(FIELD_NAMES)
 PORTS_AT = NOTED_AT + 4 * (MOST_NOTED + 1)
 TRIE_AT = PORTS_AT + (2 << 16)
 
@@ -161,12 +164,65 @@ _LOOKED_INTO[list(LOOKED_INTO)] = list(LOOKED_INTO.values())
 @inlined
 def put(sink: Sink, number: int, value: int) -> None:
     """One more occurrence of a field in the row at hand."""
-    slot = sink[SLOTS_AT + number]
-    if slot >= 0:
-        at = sink[PUTS]
-        sink[FOUND_AT + at] = (slot << 1) | sink[SIDE]
-        sink[FOUND_AT + at + 1] = value
-        sink[PUTS] = at + 2
+    cells = sink[CELLS_AT + number]
+    if cells >= 0:
+        word = sink[cells + sink[WORD]]
+        with_row = word | sink[BIT]
+        if with_row != word:
+            sink[cells + sink[WORD]] = with_row
+            sink[cells + sink[PLACE]] = value
+        else:
+            _put_again(sink, number, value)
+
+
+@part
+def _put_again(sink: Sink, number: int, value: int) -> None:
+    """An occurrence that is not the first own one."""
+    side, row = sink[SIDE], sink[ROW]
+    last = COUNTS_AT + 2 * number + side
+    count = 1 - side
+    if sink[last] >> COUNT_BITS == row:
+        count = sink[last] & ((1 << COUNT_BITS) - 1)
+    if count >= MOST_OCCURRENCES:
+        sink[EXCESS] = 1
+        return
+    if sink[EVENTS] >= sink[EVENTS_ROOM]:
+        sink[OVERFLOW] |= 1
+        return
+    event = sink[EVENTS_AT] + sink[EVENTS] * EVENT
+    sink[event] = row
+    sink[event + 1] = (sink[SLOTS_AT + number] << 8) | (side << 7) | count
+    sink[event + 2] = value
+    sink[EVENTS] += 1
+    sink[last] = (row << COUNT_BITS) | (count + 1)
+
+
+@inlined
+def begin_row(sink: Sink, row: int) -> None:
+    """What is put from now on is put into a row."""
+    sink[ROW], sink[WORD], sink[PLACE] = row, row >> 6, sink[WORDS] + row
+    sink[EVENTS_BEFORE], sink[EXCESS] = sink[EVENTS], 0
+    turn_to(sink, 0)
+
+
+@inlined
+def turn_to(sink: Sink, side: int) -> None:
+    """What is read belongs to the packet (0), or to one that it quotes (1)."""
+    sink[SIDE] = side
+    sink[BIT] = 0 if side else np.int64(1) << (sink[ROW] & 63)
+
+
+@part
+def take_back(sink: Sink) -> None:
+    """The row at hand has nothing."""
+    turn_to(sink, 0)
+    for number in range(len(FIELD_NAMES)):
+        cells = sink[CELLS_AT + number]
+        if cells >= 0:
+            sink[cells + sink[WORD]] &= ~sink[BIT]
+    for last in range(COUNTS_AT, NOTED_AT):
+        sink[last] = -1
+    sink[EVENTS] = sink[EVENTS_BEFORE]
 
 
 @inlined
@@ -179,7 +235,7 @@ def put_span(sink: Sink, number: int, start: int, size: int) -> None:
 def _grow(sink: Sink, name: int) -> int:
     """A new node of the trie; the same one when there is no room."""
     node, following = sink[NODE], sink[NODES]
-    if TRIE_AT + (following + 1) * WIDTH > len(sink):
+    if following >= sink[NODES_ROOM]:
         sink[OVERFLOW] |= 1
         return node
     sink[TRIE_AT + node * WIDTH + name] = following
@@ -206,7 +262,8 @@ def look_into(sink: Sink) -> bool:
     if notes > MOST_NOTED:
         return False
     for at in range(NOTED_AT, NOTED_AT + 4 * notes, 4):
-        present, sink[SIDE] = sink[at] >> 1, sink[at] & 1
+        present = sink[at] >> 1
+        turn_to(sink, sink[at] & 1)
         start, size = sink[at + 1], sink[at + 3]
         captured = max(sink[at + 2] - start, 0)
         put_span(sink, _LOOKED_INTO[present, 0], start, captured)
@@ -294,9 +351,9 @@ def undecoded(sink: Sink, message: int) -> None:
         return
     sink[MARKS] |= UNDECODED_ROW
     side = sink[SIDE]
-    sink[SIDE] = 0
+    turn_to(sink, 0)
     put(sink, _UNDECODED_FIELD, message)
-    sink[SIDE] = side
+    turn_to(sink, side)
 
 
 @inlined
