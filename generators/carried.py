@@ -45,6 +45,7 @@ _longs = st.integers(0, 0xFFFFFF)
 _unclaimed = st.integers(*UNCLAIMED_PORTS)
 _bits = st.integers(0, 0xFFFFFF)
 """24 bits for choices that are taken from them; Hypothesis draws so many evenly."""
+_cuts = st.integers(0, 0x3FF)
 
 
 def word(draw: st.DrawFn) -> int:
@@ -60,9 +61,13 @@ def long(draw: st.DrawFn) -> int:
 
 
 def part_of(draw: st.DrawFn, least: int, most: int) -> int:
-    """``most`` half of the time, else any number from ``least`` on."""
-    number = draw(_bits)
-    return most if not number & 1 else least + (number >> 1) % (most - least + 1)
+    """``most`` half of the time, else so many less, down to ``least``.
+
+    The draw says how much is missing, so that it means the same while the whole shrinks.
+    """
+    number = draw(_cuts)
+    missing = (number >> 1) * (number & 1)
+    return most - (missing if missing <= most - least else missing % (most - least + 1))
 
 
 # Addresses ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from generators import links, parts
-from generators.carried import UPPERS, fragment_run, ip_packet, two_ends, word
+from generators.carried import UPPERS, fragment_run, ip_packet, part_of, two_ends, word
 from generators.links import Payload, Tag
 from generators.truth import Described, Part, described
 
@@ -260,8 +260,6 @@ def _payloads(draw: st.DrawFn, layer: str, version: int) -> list[Payload]:
 
 # Frames ---------------------------------------------------------------------------------------
 
-_snap_lengths = st.integers(0, 0xFFFFFF)
-
 
 @st.composite
 def _groups(draw: st.DrawFn, choices: st.SearchStrategy[Choice], cut: bool) -> Group:
@@ -271,9 +269,7 @@ def _groups(draw: st.DrawFn, choices: st.SearchStrategy[Choice], cut: bool) -> G
     made = [wrap(payload) for payload in payloads]
     if cut and len(made) == 1:
         number, part = made[0]
-        chosen = draw(_snap_lengths)
-        size = len(part.data) - (chosen >> 1) % (len(part.data) + 1) if chosen & 1 else None
-        return (described(part, number, size),)
+        return (described(part, number, part_of(draw, 0, len(part.data))),)
     return tuple(described(part, number) for number, part in made)
 
 

@@ -20,11 +20,13 @@ from typing import Any, NamedTuple
 
 from hypothesis import Phase, seed, settings
 
-from generators import captures
+from decoders.frames import CaptureError
 from generators.captures import CaptureFile
 from generators.damage import Damaged
+from generators.traffic import Traffic
 from generators.truth import Described, Truth
 from tests.properties import checks
+from tests.properties.decoded import DECODERS, in_one_file, rows_by
 from tests.properties.machine import Move, played
 from tests.properties.profiles import PROFILES, profile
 from tests.properties.properties import PROPERTIES, Property
@@ -40,6 +42,8 @@ class Failure(NamedTuple):
     property: str
     message: str
     file: Path
+    frames: int
+    """Frames of its smallest form."""
 
 
 class _Over(BaseException):
@@ -48,29 +52,25 @@ class _Over(BaseException):
 
 def capture_of(drawn: Any) -> bytes:
     """The capture in what a property drew: the file itself, or its frames in one."""
+    if isinstance(drawn, Traffic):
+        return drawn.file.data
     for part in drawn if isinstance(drawn, tuple) else (drawn,):
         if isinstance(part, Damaged):
             return part.data
-    if isinstance(drawn, CaptureFile):
-        return drawn.data
+    for part in drawn if type(drawn) is tuple else (drawn,):
+        if isinstance(part, CaptureFile):
+            return part.data
     if isinstance(drawn, list) and drawn and isinstance(drawn[0], Move):
         return played(drawn).file().data
-    shots = list(_shots(drawn))
-    links = sorted({link for link, _ in shots}) or [1]
-    lines = [(links.index(link), 8, _frame(link, data)) for link, data in shots]
-    section = captures.Section(False, tuple((link, 9) for link in links), tuple(lines))
-    return captures.pcapng([section]).data
+    return in_one_file(list(_shots(drawn))).data
 
 
-def _frame(link: int, data: bytes) -> Described:
-    return Described(data, len(data), link, Truth())
-
-
-def _shots(drawn: Any) -> Iterator[tuple[int, bytes]]:
+def _shots(drawn: Any) -> Iterator[Described]:
     if isinstance(drawn, Described):
-        yield drawn.linktype, drawn.data
+        yield drawn
     elif isinstance(drawn, Step):
-        yield 101, frame_of(drawn)
+        data = frame_of(drawn)
+        yield Described(data, len(data), 101, Truth())
     elif isinstance(drawn, list | tuple):
         for part in drawn:
             yield from _shots(part)
@@ -126,7 +126,7 @@ def write_failure(name: str, drawn: Any, message: str, number: int) -> Failure:
         "drawn": base64.b64encode(_pickled(drawn)).decode(),
     }
     file.with_suffix(".json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    return Failure(name, message, file)
+    return Failure(name, message, file, len(checks.rows_of(file)))
 
 
 def _pickled(drawn: Any) -> bytes:
@@ -159,14 +159,51 @@ def replay(file: Path) -> int:
     return 0
 
 
+def keep(file: Path) -> Path:
+    """Puts a failure into the corpus: its capture, and a note of where it came from.
+
+    What was drawn stays in ``fuzz-failures/``; the seed draws it again. Raises OSError and
+    ValueError for what is no failure of ours.
+    """
+    note = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    name, number = note["property"], note["seed"]
+    told = {key: note[key] for key in ("property", "message", "seed", "text")}
+    told["replay"] = f"nox -s fuzz -- --only {name} --seed {number}"
+    CORPUS.mkdir(exist_ok=True)
+    kept = CORPUS / file.name
+    kept.write_bytes(file.read_bytes())
+    kept.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return kept
+
+
+SEEN = ("frame.len", "frame.protocols", "ip.src", "tcp.stream", "tcp.dstport", "replicap.class")
+"""Fields of corpus captures that both decoders must give alike."""
+
+
+def _seen(decoder: str, path: Path) -> Any:
+    try:
+        return rows_by(decoder, path, SEEN)
+    except CaptureError:
+        return None
+
+
+def _same(path: Path) -> None:
+    found = []
+    for rows in (_seen(decoder, path) for decoder in DECODERS):
+        fields = [[side.get(name) for name in SEEN] for row in rows or () for side in row]
+        found.append((rows is None, fields))
+    checks.demand(found[0] == found[1], "the decoders differ")
+
+
 def replay_corpus() -> tuple[int, list[str]]:
-    """Every capture of the corpus is read without an exception, quickly."""
+    """Every capture of the corpus is read without an exception, quickly, alike by both decoders."""
     failed = []
     files = sorted(path for path in CORPUS.glob("*") if path.suffix in (".pcap", ".pcapng"))
     for path in files:
         try:
             with checks.bounded():
                 checks.rows_of(path)
+            _same(path)
         except Exception as error:  # noqa: BLE001 - any exception is a finding
             failed.append(f"{path.name}: {type(error).__name__}: {error}")
     return len(files), failed
@@ -196,6 +233,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--profile", choices=PROFILES, default="nightly")
     parser.add_argument("--seed", type=int, help="of the run; default: another each time")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="a capture of fuzz-failures/")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="put a failure into the corpus")
     parser.add_argument("--engine", choices=("hypothesis", "atheris"), default="hypothesis")
     found = parser.parse_args(argv)
     if found.minutes <= 0:
@@ -221,6 +259,8 @@ def main(argv: Sequence[str]) -> int:
     given = arguments(argv)
     if given.replay is not None:
         return replay(given.replay)
+    if given.keep is not None:
+        return _kept(given.keep)
     if given.engine == "atheris":
         return _with_atheris(given.only)
     names = _that_can_run([given.only] if given.only else list(PROPERTIES))
@@ -232,20 +272,39 @@ def main(argv: Sequence[str]) -> int:
     failures: list[Failure] = []
     started, total = time.monotonic(), 0
     for name in names:
-        share, began = given.minutes * 60 / len(names), time.monotonic()
-        drawn, failure = run_property(name, share, profile(given.profile), number)
-        took = max(time.monotonic() - began, 0.001)
+        share = given.minutes * 60 / len(names)
+        drawn, failure = _told(name, share, profile(given.profile), number)
         total += drawn
-        ending = f"; FAILED: {failure.message[:300]}\n  {failure.file}" if failure else ""
-        say(f"{name}: {drawn} examples, {drawn / took:.0f} a second{ending}")
         failures += [failure] if failure else []
-    took = time.monotonic() - started
-    rate = total / max(took, 0.001)
+    # ``ci`` finds the same again; what random runs find must not be lost.
+    kept = [keep(failure.file) for failure in failures if given.profile != "ci"]
+    rate = total / max(time.monotonic() - started, 0.001)
     say(f"{len(names)} properties, {total} examples, {rate:.0f} a second, seed {number}")
-    say(f"{len(failures)} failures, {len(failures)} new captures in {FAILURES}/")
-    for text in broken:
-        say(f"corpus: {text}")
+    say(f"{len(failures)} failures in {FAILURES}/, {len(kept)} new corpus entries")
+    for text in [*map(str, kept), *(f"corpus: {text}" for text in broken)]:
+        say(text)
     return 1 if failures or broken else 0
+
+
+def _told(name: str, share: float, base: settings, number: int) -> tuple[int, Failure | None]:
+    """Runs a property and says how fast; of wall time, and of this process's own."""
+    began, busy = time.monotonic(), time.process_time()
+    drawn, failure = run_property(name, share, base, number)
+    took = max(time.monotonic() - began, 0.001)
+    own = max(time.process_time() - busy, 0.001)
+    say(f"{name}: {drawn} examples, {drawn / took:.0f} a second, {drawn / own:.0f} a CPU second")
+    if failure is not None:
+        say(f"  FAILED: {failure.message[:300]}\n  {failure.file}, {failure.frames} frames")
+    return drawn, failure
+
+
+def _kept(file: Path) -> int:
+    try:
+        say(f"{keep(file)}: kept")
+    except (OSError, ValueError, KeyError) as error:
+        say(f"{file}: no failure that can be kept: {error}")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
