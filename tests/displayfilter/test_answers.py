@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decoders.displayfilter import FilterError, expression, parse
-from tests.displayfilter.tables import matches, table
+from tests.displayfilter.tables import Packet, matches, table
 from tests.displayfilter.test_octet_filters import frames
 
 MIX = {
@@ -653,3 +653,18 @@ def test_1024_pairs_of_values_are_not_too_many() -> None:
     for text in ("ip.src == ip.dst", "ip.src in {ip.dst}"):
         packet = {"ip.src": list(range(32)), "ip.dst": list(range(31, 63))}
         assert matches(text, [packet]) == [1]
+
+
+def test_ends_of_networks_and_of_what_is_not_there() -> None:
+    packets: list[Packet] = [{"ip.src": [address]} for address in (2, 3, 4, 1)]
+    assert matches("ip.src != 0.0.0.2/31", packets) == [3, 4]
+    assert matches("ip.src == 0.0.0.2/31", packets) == [1, 2]
+    assert matches('frame.protocols contains ""', SEVERAL) == []
+
+
+def test_sets_of_1024_are_not_too_large() -> None:
+    packets: list[Packet] = [{"ip.ttl": [8]}, {"ip.ttl": [9]}]
+    singles = ",".join(str(number % 200 + 10) for number in range(1023))
+    assert matches(f"all ip.ttl in {{{singles},8}}", packets) == [1]
+    ranges = ",".join(f"{number % 200 + 10}..{number % 200 + 11}" for number in range(1023))
+    assert matches(f"ip.ttl in {{{ranges},7..8}}", packets) == [1]
