@@ -188,8 +188,9 @@ def _take_back(
 def _place_numbers(assembly: Assembly, headers: I64, found: Found) -> None:
     for place, name in transport.FIELD_OF.items():
         if place < found.cells.shape[1]:
-            _put(assembly, name, headers, found.cells[:, place], 1)
-    _put(assembly, "udp.stream", headers, found.cells[:, transport.STREAM], 0)
+            _put(assembly, name, headers, np.ascontiguousarray(found.cells[:, place]), 1)
+    streams = np.ascontiguousarray(found.cells[:, transport.STREAM])
+    _put(assembly, "udp.stream", headers, streams, 0)
 
 
 def _put(assembly: Assembly, name: str, headers: I64, values: I64, tcp: int) -> None:
