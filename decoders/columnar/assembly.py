@@ -77,7 +77,7 @@ class Assembly:
         """The first own occurrence of a field in some rows; one value for each of these."""
         slot = self.slots.get(name)
         if slot is not None:
-            self.values[slot, rows] = values
+            self.values[slot, ... if len(values) == len(rows) else rows] = values
             self.valid[slot] = rows
 
     def fill_protocols(self) -> None:

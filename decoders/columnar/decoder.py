@@ -70,6 +70,7 @@ _OF_FRAMES = frozenset(
 )
 """Fields that are filled for all rows at once."""
 
+_OF_INTERFACES = {"frame.interface_id", "frame.interface_name", "frame.section_number"}
 _EVENTS, _NODES = 4096, 256
 _PORTS = ports()
 
@@ -263,7 +264,8 @@ class ColumnarDecoder:
         assembly.fill("frame.cap_len", batch.captured, None)
         _fill_octets(assembly, batch.starts, batch.captured)
         self._fill_times(decoded)
-        _fill_interfaces(assembly, batch.interface, batch.interfaces)
+        if not _OF_INTERFACES.isdisjoint(assembly.slots):
+            _fill_interfaces(assembly, batch.interface, batch.interfaces)
 
     def _fill_times(self, decoded: Decoded) -> None:
         timed, times = decoded.batch.timed, decoded.batch.time_ns
@@ -272,11 +274,13 @@ class ColumnarDecoder:
             return
         if self._first_time is None or self._last_time is None:
             self._first_time = self._last_time = int(own[0])
-        delta = np.diff(own, prepend=self._last_time)
+        assembly, last = decoded.assembly, self._last_time
         self._last_time = int(own[-1])
-        decoded.assembly.fill_some("frame.time_epoch", own, timed)
-        decoded.assembly.fill_some("frame.time_relative", own - self._first_time, timed)
-        decoded.assembly.fill_some("frame.time_delta", delta, timed)
+        assembly.fill_some("frame.time_epoch", own, timed)
+        if "frame.time_relative" in assembly.slots:
+            assembly.fill_some("frame.time_relative", own - self._first_time, timed)
+        if "frame.time_delta" in assembly.slots:
+            assembly.fill_some("frame.time_delta", np.diff(own, prepend=last), timed)
 
     def _count_undecoded(self, decoded: Decoded) -> None:
         assembly = decoded.assembly

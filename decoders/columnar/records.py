@@ -114,27 +114,37 @@ def _of_file(file: CaptureFile, octets: int) -> Iterator[Batch]:
     blocks = file.blocks()
     first = next(blocks, b"")
     reader = _pcapng if pcap.kind_of(first) is None else _pcap
-    yield from reader(_joined(chain((first,), blocks), octets))
+    yield from reader(_Window(chain((first,), blocks), octets))
 
 
-def _joined(blocks: Iterator[bytes], octets: int) -> Iterator[bytes]:
-    """Larger blocks; what came before a Broken is given before it."""
-    parts: list[bytes] = []
-    size = 0
-    broken: Broken | None = None
-    try:
-        for block in blocks:
+class _Window(Window):
+    """Takes so many octets at a time, in whole blocks, and puts them together once."""
+
+    __slots__ = ("_held", "_octets")
+
+    def __init__(self, blocks: Iterator[bytes], octets: int) -> None:
+        self._octets = octets
+        self._held: Broken | None = None
+        super().__init__(blocks)
+
+    def advance(self, octets: int) -> bool:
+        self.base += octets
+        parts = [self.buffer[octets:]] if octets < len(self.buffer) else []
+        size = 0
+        while size < self._octets and self._held is None:
+            try:
+                block = next(self._blocks, b"")
+            except Broken as trouble:
+                self._held = trouble
+                break
+            if not block:
+                break
             parts.append(block)
             size += len(block)
-            if size >= octets:
-                yield b"".join(parts)
-                parts, size = [], 0
-    except Broken as error:
-        broken = error
-    if size:
-        yield b"".join(parts)
-    if broken is not None:
-        raise broken
+        self.buffer = b"".join(parts)
+        if not size:  # What came before the trouble is told before it.
+            self.trouble = self._held
+        return size > 0
 
 
 def _room(octets: int, smallest: int) -> Found:
@@ -148,6 +158,11 @@ def _room(octets: int, smallest: int) -> Found:
     )
 
 
+def _room_of(room: Found, octets: int, smallest: int) -> Found:
+    """The same arrays, if they are large enough."""
+    return room if len(room.starts) > octets // smallest else _room(octets, smallest)
+
+
 def _first(room: Found, count: int) -> Found:
     """The frames that a kernel put into its arrays; the rest of them is given back."""
     return Found(
@@ -159,15 +174,15 @@ def _first(room: Found, count: int) -> Found:
     )
 
 
-def _pcap(blocks: Iterator[bytes]) -> Iterator[Batch]:
-    window = Window(blocks)
+def _pcap(window: Window) -> Iterator[Batch]:
     header = pcap.read_header(window)
     kind = header.kind
     layout = (kind.record_octets, kind.nanoseconds, kind.order == ">", header.swap, MAX_CAPLEN)
     position, number = pcap.HEADER_OCTETS, 1
+    room = _room(0, 1)
     while True:
         octets = np.frombuffer(window.buffer, np.uint8)
-        room = _room(len(octets), kind.record_octets)
+        room = _room_of(room, len(octets), kind.record_octets)
         count, position, oversized = scan_pcap(octets, position, layout, room)
         found = _first(room, count)
         yield from _batch([_Piece(window.buffer, found, [])], number, [header.interface])
@@ -246,8 +261,8 @@ def _clock(port: pcapng.Port) -> tuple[int, int, int, int]:
     return port.numerator, port.denominator, port.offset_ns, known
 
 
-def _pcapng(blocks: Iterator[bytes]) -> Iterator[Batch]:
-    reader = _Records(Window(blocks))
+def _pcapng(window: Window) -> Iterator[Batch]:
+    reader = _Records(window)
     number = 1
     while True:
         broken, more = None, False
