@@ -340,8 +340,8 @@ _TCP = (
     _mark("tcp.connection.syn", "connection establish request: SYN without ACK"),
     _mark("tcp.connection.synack", "connection establish acknowledge: SYN with ACK"),
     _mark("tcp.connection.fin", "connection finish: FIN"),
-    _mark("tcp.connection.fin_active", "FIN, the other side has not sent one"),
-    _mark("tcp.connection.fin_passive", "FIN, the other side has sent one"),
+    _mark("tcp.connection.fin_active", "FIN, and the other side did not close first"),
+    _mark("tcp.connection.fin_passive", "FIN, and the other side closed first"),
     _mark("tcp.connection.rst", "connection reset: RST"),
 )
 

@@ -7,6 +7,7 @@ apart, so that its statistics by second tell which frames a filter keeps.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -97,6 +98,11 @@ KNOWN: tuple[Known, ...] = (
         _cut,
     ),
     Known(
+        "octets of no known EtherType of which the capture holds none are data here only",
+        frozenset(("frame.protocols",)),
+        lambda row: _cut(row) and row.protocols[-2:] == ["ethertype", "data"],
+    ),
+    Known(
         "who closes, and data in a SYN,ACK, is said in tshark where no options were read",
         frozenset(
             f"tcp.{name}"
@@ -179,11 +185,15 @@ def can_be_asked(text: str) -> bool:
     """Whether statistics take a filter, and only what is decoded here has a say in it.
 
     A comma begins another filter there. Where LLC and GRE end depends in tshark 4.0 on what else is
-    asked.
+    asked. Sums wrap around there, and are exact here.
     """
     fields = parse(text).fields
     of_unsure_length = any(name.endswith((".llc", ".gre")) for name in fields)
-    return "," not in text and not of_unsure_length and SPOKEN_FOR.isdisjoint(fields)
+    asked_alike = not _SUM.search(text) and "," not in text and not of_unsure_length
+    return asked_alike and SPOKEN_FOR.isdisjoint(fields)
+
+
+_SUM = re.compile(r" [-+*/%] ")
 
 
 def filters_differ(path: Path, filters: Sequence[str], among: Collection[int]) -> list[str]:
