@@ -65,7 +65,9 @@ def confined(action: Callable[[], int], limits: Limits = COMMAND) -> Ended:
         heard.seek(0)
         text = heard.read().decode("utf-8", "replace")
         octets = used.ru_maxrss * 1024
-        kind, text = _kind(status, text) if in_time else ("timeout", f"after {limits.seconds} s")
+        kind, text = (
+            _kind(status, text) if in_time else ("timeout", f"after {limits.seconds} s {text}")
+        )
         if kind == "ended" and octets > limits.octets:
             kind, text = "over-memory", f"{octets >> 20} MB resident"
         code = os.waitstatus_to_exitcode(status)

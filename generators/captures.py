@@ -23,6 +23,7 @@ from generators.truth import Described
 FORMATS = ("pcap", "pcapng")
 COMPRESSIONS = ("", "gz", "bz2", "xz", "zst")
 MICROSECONDS, NANOSECONDS, MODIFIED = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
+MAGICS = (MICROSECONDS, NANOSECONDS, MODIFIED)
 RESOLUTIONS = (6, 9, 3, 0, 0x8A)
 """``if_tsresol``: 10^-n seconds, or 2^-n with the top bit (pcapng, section 4.2)."""
 
@@ -88,6 +89,11 @@ def _compressed(data: bytes, how: str) -> bytes:
         return zstandard.ZstdCompressor().compress(data)
     made = {"gz": lambda d: gzip.compress(d, mtime=0), "bz2": bz2.compress, "xz": lzma.compress}
     return made[how](data) if how else data
+
+
+def compressed(file: CaptureFile, how: str) -> CaptureFile:
+    """The same file, compressed as one of :data:`COMPRESSIONS`. Raises KeyError for another."""
+    return file._replace(data=_compressed(file.plain, how), compression=how)
 
 
 def pcap(
@@ -183,13 +189,18 @@ def _captures(
         made = pcap(
             groups,
             big_endian=draw(st.booleans()),
-            magic=draw(st.sampled_from((MICROSECONDS, NANOSECONDS, MODIFIED))),
+            magic=draw(st.sampled_from(MAGICS)),
             gaps=draw(st.lists(st.integers(0, 10**7), max_size=most)),
         )
     else:
         made = pcapng(draw(st.lists(_sections(linktypes, most), min_size=1, max_size=3)))
-    how = draw(st.sampled_from(compressions))
-    return made._replace(data=_compressed(made.plain, how), compression=how)
+    return compressed(made, draw(st.sampled_from(compressions)))
+
+
+def check_choice(name: str, given: Collection[object], known: Collection[object]) -> None:
+    """Raises InvalidArgument for an argument that chooses none, or what does not exist."""
+    if not given or not set(given) <= set(known):
+        raise InvalidArgument(f"{name}={given!r}: expected some of {known}")
 
 
 def captures(
@@ -201,7 +212,10 @@ def captures(
 ) -> st.SearchStrategy[CaptureFile]:
     """Capture files of frames from :func:`generators.frames.frames`.
 
-    ``max_groups`` bounds the groups of a pcap, and of each of the up to three sections of a pcapng.
+    A pcap holds frames of one of ``linktypes``, a pcapng of several, one for each of up to four
+    interfaces of each of up to three sections. ``max_groups`` bounds the groups of a pcap, and of
+    each section. ``compressions``: the empty text stands for none. Shrinks to a pcap without
+    frames, little-endian, in microseconds, not compressed.
     Raises InvalidArgument for unknown formats, link types or compressions, and for none.
     """
     for name, given, known in (
@@ -209,8 +223,7 @@ def captures(
         ("linktypes", linktypes, LINKTYPES),
         ("compressions", compressions, COMPRESSIONS),
     ):
-        if not given or not set(given) <= set(known):
-            raise InvalidArgument(f"{name}={given!r}: expected some of {known}")
+        check_choice(name, given, known)
     if max_groups < 1:
         raise InvalidArgument(f"max_groups={max_groups}: expected at least 1")
     return _captures(tuple(formats), tuple(linktypes), max_groups, tuple(compressions))

@@ -129,6 +129,10 @@ def damaged(
 ) -> st.SearchStrategy[Damaged]:
     """Files drawn from ``files``, each damaged in one of ``kinds`` (of :data:`KINDS`).
 
+    Half of all damage is of the first of :data:`KINDS` that ``kinds`` holds. A splice draws another
+    file from ``files``; an empty file stays as it is. Shrinks as ``files`` does, then to the first
+    kind, nearer to the beginning of the file.
+
     Raises InvalidArgument for a kind that does not exist.
     """
     return _damaged(files, _checked(kinds))
@@ -166,8 +170,9 @@ UDP and TCP behind an IPv4 header without options."""
 def lying_frames(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
     """Frames one length field of which lies, on any layer; the layer is found by chance.
 
-    ``frames`` yields the octets of honest frames. Any header may begin at any even octet up to 64,
-    so that each of its length fields is hit sooner or later.
+    ``frames`` yields the octets of honest frames; one too short for the lie stays honest. Any
+    header may begin at any even octet up to 64, so that each of its length fields is hit sooner or
+    later. Shrinks as ``frames`` does, then to a smaller number nearer to the beginning.
     """
     data = bytearray(draw(frames))
     base = draw(st.integers(0, 64))

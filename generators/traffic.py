@@ -9,6 +9,7 @@ shrink to fewer actors, then to fewer packets.
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -21,6 +22,9 @@ from generators.parts import Ends, Upper
 from generators.truth import Described, Part, described
 
 ACTORS = ("scan", "backscatter", "ping", "link-control", "port-reuse")
+BACKSCATTER = ("synack", "rst", "echo", "unreachable-tcp", "unreachable-udp", "udp-answer")
+"""What a victim of packets with the site's addresses forged into them answers. That of UDP cannot
+be told from a request, and is classed as one."""
 SHAPES = ("horizontal", "vertical", "single-port")
 """A scan of many hosts at a few ports, of one host at many ports, of many hosts at one port."""
 
@@ -100,13 +104,29 @@ def _backscatter(draw: st.DrawFn, source: bytes) -> list[Packet]:
     made = []
     for _ in range(draw(st.integers(1, 3))):
         ends = Ends(source, SITE + bytes((draw(st.integers(1, 4)),)))
-        how = draw(st.sampled_from(("synack", "rst", "echo")))
-        if how == "echo":
-            upper = parts.icmp(0, 0, bytes(4), None)
-        else:
-            upper = parts.tcp(ends, 80, 50000, flags=SYNACK if how == "synack" else RST, ack=1)
-        made.append(Packet(_ip(ends, upper), "backscatter"))
+        how = draw(st.sampled_from(BACKSCATTER))
+        kind = "udp-probe" if how == "udp-answer" else "backscatter"
+        made.append(Packet(_ip(ends, _victims_answer(ends, how, draw(_quoted))), kind))
     return made
+
+
+_quoted = st.integers(28, 40)
+"""Octets that an ICMP error quotes: an IP header and at least 8 more (RFC 792)."""
+
+
+def _victims_answer(ends: Ends, how: str, octets: int) -> Upper:
+    """What ``ends.src`` answers to a packet that seemed to come from ``ends.dst``."""
+    if how == "echo":
+        return parts.icmp(0, 0, bytes(4), None)
+    if how == "udp-answer":
+        return parts.udp(ends, 53, 50002, payload=parts.application("dns", bytes(12)))
+    if how in ("synack", "rst"):
+        return parts.tcp(ends, 80, 50000, flags=SYNACK if how == "synack" else RST, ack=1)
+    forged = Ends(ends.dst, ends.src)
+    asked = (parts.tcp if how == "unreachable-tcp" else parts.udp)(forged, 50001, 7)
+    packet = parts.ipv4(forged, asked)
+    code = 1 if how == "unreachable-tcp" else 3
+    return parts.icmp_error(3, code, packet, min(octets, len(packet.data)))
 
 
 @st.composite
@@ -153,27 +173,73 @@ def _frame(payload: Payload, tags: list[Tag], number: int) -> Described:
 
 
 @st.composite
-def _traffic(draw: st.DrawFn, actors: tuple[str, ...], most: int) -> Traffic:
+def _pcapng(draw: st.DrawFn, frames: list[Described]) -> CaptureFile:
+    """One or two sections, each in its byte order with up to three interfaces."""
+    first = draw(st.integers(0, len(frames)))
+    sections = []
+    for part in (frames[:first], frames[first:]) if first else (frames,):
+        resolutions = draw(st.lists(st.sampled_from(captures.RESOLUTIONS), min_size=1, max_size=3))
+        places = [divmod(draw(_places), len(resolutions)) for _ in part]
+        lines = [(port, gap, frame) for (gap, port), frame in zip(places, part, strict=True)]
+        ports = tuple((1, resolution) for resolution in resolutions)
+        sections.append(captures.Section(draw(st.booleans()), ports, tuple(lines)))
+    return captures.pcapng(sections)
+
+
+_places = st.integers(0, 299)
+"""Eighths of a second before a frame, and its interface."""
+
+
+@st.composite
+def _traffic(
+    draw: st.DrawFn, actors: tuple[str, ...], most: int, formats: tuple[str, ...],
+    compressions: tuple[str, ...],
+) -> Traffic:  # fmt: skip
     packets: list[Packet] = []
     chosen = draw(st.lists(st.sampled_from(actors), min_size=1, max_size=most))
     for nth, actor in enumerate(chosen):
         packets += draw(_MAKERS[actor](b"\xc6\x33" + struct.pack(">H", nth + 1)))
     tags = [Tag(links.VLAN, draw(st.integers(1, 4094)))] * draw(st.integers(0, 1))
-    frames = [(_frame(packet.part, tags, 9),) for packet in packets]
-    gaps = draw(st.lists(st.integers(0, 10**7), max_size=len(frames)))
-    file = captures.pcap(frames, big_endian=draw(st.booleans()), gaps=gaps)
-    return Traffic(tuple(packets), file)
+    frames = [_frame(packet.part, tags, 9) for packet in packets]
+    if draw(st.sampled_from(formats)) == "pcap":
+        gaps = draw(st.lists(st.integers(0, 10**7), max_size=len(frames)))
+        file = captures.pcap(
+            [(frame,) for frame in frames],
+            big_endian=draw(st.booleans()),
+            magic=draw(st.sampled_from(captures.MAGICS)),
+            gaps=gaps,
+        )
+    else:
+        file = draw(_pcapng(frames))
+    return Traffic(tuple(packets), captures.compressed(file, draw(st.sampled_from(compressions))))
 
 
-def traffic(*, actors: tuple[str, ...] = ACTORS, max_actors: int = 6) -> st.SearchStrategy[Traffic]:
+def traffic(
+    *,
+    actors: Collection[str] = ACTORS,
+    max_actors: int = 6,
+    formats: Collection[str] = captures.FORMATS,
+    compressions: Collection[str] = captures.COMPRESSIONS,
+) -> st.SearchStrategy[Traffic]:
     """Captures of scans, backscatter, pings, replies, link control and reused ports.
 
-    ``actors`` chooses among :data:`ACTORS`. Raises InvalidArgument for others, and for less than
-    one or more than 1000 actors.
+    ``actors`` chooses among :data:`ACTORS`, of whom up to ``max_actors`` act one after the other,
+    each from an address of its own; an actor can come several times. ``formats`` and
+    ``compressions`` are those of :func:`generators.captures.captures`; byte order, resolution and,
+    in pcapng, sections and interfaces vary with the format. Shrinks to one actor and fewer packets,
+    then to a little-endian pcap of microseconds. Raises InvalidArgument for unknown names, for
+    none, and for less than one or more than 1000 actors.
     """
-    unknown = [actor for actor in actors if actor not in ACTORS]
-    if unknown or not actors:
-        raise InvalidArgument(f"actors {', '.join(unknown) or '()'}: expected some of {ACTORS}")
+    for name, given, known in (
+        ("actors", actors, ACTORS),
+        ("formats", formats, captures.FORMATS),
+        ("compressions", compressions, captures.COMPRESSIONS),
+    ):
+        captures.check_choice(name, given, known)
     if not 1 <= max_actors <= 1000:
         raise InvalidArgument(f"max_actors={max_actors}: expected 1 to 1000")
-    return _traffic(tuple(actors), max_actors)
+    return _traffic(
+        *(tuple(actors), max_actors),
+        tuple(one for one in captures.FORMATS if one in formats),
+        tuple(one for one in captures.COMPRESSIONS if one in compressions),
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from generators import captures, links, parts
 from generators.damage import KINDS, damaged, random_damage
 from generators.parts import Ends
-from generators.traffic import traffic
+from generators.traffic import Traffic, traffic
+from tests.properties.profiles import profile
 
 FILE = bytes(range(1, 200))
 
@@ -23,7 +25,10 @@ FILE = bytes(range(1, 200))
         (lambda: captures.captures(compressions=[]), "compressions="),
         (lambda: captures.captures(max_groups=0), "max_groups=0"),
         (lambda: damaged(st.just(FILE), kinds=["rust"]), "kinds rust"),
-        (lambda: traffic(actors=("thief",)), "actors thief"),
+        (lambda: traffic(actors=("thief",)), "actors=.'thief'"),
+        (lambda: traffic(actors=()), r"actors=\(\): expected"),
+        (lambda: traffic(formats=("snoop",)), "formats="),
+        (lambda: traffic(compressions=("zip",)), "compressions="),
         (lambda: traffic(max_actors=0), "max_actors=0"),
     ],
 )
@@ -56,3 +61,32 @@ def test_damage_leaves_what_it_says_it_leaves(kind: str) -> None:
         assert done == random_damage(FILE, seed, others=[FILE[::-1]], kinds=[kind])
         assert done.data[: done.intact] == FILE[: done.intact]
         assert done.what
+
+
+def test_traffic_is_of_every_kind() -> None:
+    """Formats, byte orders and the answers of victims, each as often as it takes to see it."""
+    wanted = {
+        "pcap",
+        "pcap-ns",
+        "pcap-modified",
+        "pcapng",
+        *captures.COMPRESSIONS,
+        "quoting",
+        "udp",
+    }
+    seen: set[str] = set()
+
+    @settings(profile("ci"), max_examples=100, phases=[Phase.generate])
+    @given(traffic(actors=("backscatter",)))
+    def look(made: Traffic) -> None:
+        seen.update((made.file.format, made.file.compression))
+        for record, packet in zip(made.file.records, made.packets, strict=True):
+            if record.frame.truth.quoted:
+                assert packet.kind == "backscatter"
+                seen.add("quoting")
+            elif "udp" in record.frame.truth.own:
+                assert packet.kind == "udp-probe"
+                seen.add("udp")
+
+    look()
+    assert seen == wanted
