@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars
 
 PART_ROWS = 1 << 20
-"""Rows of a part at most; a table that has no more stays in memory."""
+"""Rows of a part at most, of a second one half; a table that has no more stays in memory."""
 PART_OCTETS = 1 << 27
 """Octets of a part, about; whichever comes first."""
 
@@ -54,7 +54,8 @@ class Store:
             self._schema.setdefault(name, dtype)
         if not chunk.height:
             return
-        most_rows, most_octets = self._limits
+        # What goes to files anyway need not be held for long.
+        most_rows, most_octets = (limit >> bool(self.files) for limit in self._limits)
         if self._chunks and (self._rows + chunk.height > most_rows or self._octets >= most_octets):
             self._write()
         chunk = _without_nulls(chunk)

@@ -4,7 +4,7 @@ Results do not depend on where a batch ends. The rules stand in
 :mod:`decoders.columnar.kernels.streams` and :mod:`decoders.columnar.kernels.analysis`.
 
 Memory: a conversation takes 36 octets and at most 26 of an index, 32 more with IPv6; with analysis
-28 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
+24 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
 each segment that nobody acknowledged. Arrays grow by an eighth, indexes to twice their size.
 """
 

@@ -64,11 +64,10 @@ from decoders.columnar.kernels.flows import (
     UNSHIFTED,
     WAITING_ACK,
     WAITING_FRAME,
-    WAITING_HOW,
+    WAITING_REST,
     WAITING_SEQ,
     WAITING_TIME_HI,
     WAITING_TIME_LO,
-    WAITING_WINDOW,
     WINDOW,
     WORD,
     Frames,
@@ -234,29 +233,30 @@ def _wait(waiting: U32, headers: I64, links: I64, at: int, frame: tuple[int, int
     waiting[entry, WAITING_SEQ] = headers[at, HEADER_SEQ]
     waiting[entry, WAITING_ACK] = headers[at, HEADER_ACK]
     flags = headers[at, HEADER_FLAGS]
-    waiting[entry, WAITING_WINDOW] = flags << 16 | headers[at, HEADER_WINDOW]
-    sides = links[at, LINK_SIDE] | links[at, LINK_OTHER] << 1
-    scale = headers[at, HEADER_SCALE] - NO_SCALE_OPTION
-    waiting[entry, WAITING_HOW] = sides | (4 if timed else 0) | scale << 3
+    rest = links[at, LINK_SIDE] | links[at, LINK_OTHER] << 1 | (4 if timed else 0)
+    rest |= (8 if flags & SYN else 0) | (16 if flags & RST else 0) | (32 if flags & ACK else 0)
+    rest |= (headers[at, HEADER_SCALE] - NO_SCALE_OPTION) << 6
+    waiting[entry, WAITING_REST] = rest << 16 | headers[at, HEADER_WINDOW]
 
 
 @part
 def _read_again(trail: Trail, entry: int, trace: int) -> None:
     """Analyse the segment that waited: a second one has come."""
     waiting, (headers, cells, links) = trail.waiting, trail.again
-    how = np.int64(waiting[entry, WAITING_HOW])
+    rest = np.int64(waiting[entry, WAITING_REST])
     headers[0, HEADER_SEQ] = waiting[entry, WAITING_SEQ]
     headers[0, HEADER_ACK] = waiting[entry, WAITING_ACK]
-    headers[0, HEADER_WINDOW] = waiting[entry, WAITING_WINDOW] & 0xFFFF
-    flags = np.int64(waiting[entry, WAITING_WINDOW]) >> 16
+    headers[0, HEADER_WINDOW] = rest & 0xFFFF
+    rest >>= 16
+    flags = (SYN if rest & 8 else 0) | (RST if rest & 16 else 0) | (ACK if rest & 32 else 0)
     headers[0, HEADER_FLAGS] = flags
-    headers[0, HEADER_SCALE] = (how >> 3) + NO_SCALE_OPTION
-    links[0, LINK_SIDE], links[0, LINK_OTHER] = how & 1, how >> 1 & 1
+    headers[0, HEADER_SCALE] = (rest >> 6) + NO_SCALE_OPTION
+    links[0, LINK_SIDE], links[0, LINK_OTHER] = rest & 1, rest >> 1 & 1
     now = np.int64(waiting[entry, WAITING_TIME_HI]) << 32
     now |= np.int64(waiting[entry, WAITING_TIME_LO])
     number = np.int64(waiting[entry, WAITING_FRAME])
     traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
-    if how & 4:
+    if rest & 4:
         _shaken(traces, trace, flags, now)
     _analyse(traces, flows, sent, state, headers, cells, links, 0, trace, number, now)
 

@@ -58,13 +58,13 @@ HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
 
 
 (
-    WAITING_FRAME, WAITING_TIME_HI, WAITING_TIME_LO, WAITING_SEQ, WAITING_ACK, WAITING_WINDOW,
-    WAITING_HOW,
-) = range(7)  # fmt: skip
-WAITING_PLACES = 7
+    WAITING_FRAME, WAITING_TIME_HI, WAITING_TIME_LO, WAITING_SEQ, WAITING_ACK, WAITING_REST,
+) = range(6)  # fmt: skip
+WAITING_PLACES = 6
 """A conversation's first segment, when it is a SYN or RST without payload, of which there is
-nothing to say: most conversations of a scan never see a second one. WINDOW: flags above it. HOW:
-the direction, the other one, whether it has a time, and above that the window scale + 2."""
+nothing to say: most conversations of a scan never see a second one. REST: the window; above it a
+bit each for the direction, the other one, whether it has a time, SYN, RST and ACK; above these the
+window scale + 2."""
 
 
 class Frames(NamedTuple):
