@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import polars
 
 PART_ROWS = 1 << 20
-"""Rows of a part at most, of a second one half; a table that has no more stays in memory."""
+"""Rows of a part at most, of a second one a quarter; a table that has no more stays in memory."""
 PART_OCTETS = 1 << 27
 """Octets of a part, about; whichever comes first."""
 
@@ -25,6 +26,8 @@ class Store:
 
     With ``folder``, an empty directory of the caller's, every part is written there, also the only
     one. Without it a directory of its own is made when it is needed; it goes with the store.
+
+    A part is written while the next one comes in.
 
     A column that is null in a whole chunk is not held, and a file has columns without any value
     only when no earlier one has them: most declared fields occur in no packet of a capture.
@@ -46,6 +49,7 @@ class Store:
         self._octets = 0
         self._schema: dict[str, polars.DataType] = {}
         self._written: set[str] = set()
+        self._writing: Future[None] | None = None
         self.files: list[Path] = []
 
     def add(self, chunk: polars.DataFrame) -> None:
@@ -55,7 +59,7 @@ class Store:
         if not chunk.height:
             return
         # What goes to files anyway need not be held for long.
-        most_rows, most_octets = (limit >> bool(self.files) for limit in self._limits)
+        most_rows, most_octets = (limit >> (2 * bool(self.files)) for limit in self._limits)
         if self._chunks and (self._rows + chunk.height > most_rows or self._octets >= most_octets):
             self._write()
         chunk = _without_nulls(chunk)
@@ -71,6 +75,7 @@ class Store:
             return self._joined(self._schema)
         if self._chunks or not self.files:
             self._write()
+        self._written_out()
         return scan(self.files, self._schema)
 
     def _write(self) -> None:
@@ -81,10 +86,20 @@ class Store:
         path = self._folder / f"{len(self.files):06}.parquet"
         held = {name for chunk in self._chunks for name in chunk.columns}
         names = [name for name in self._schema if name in held or name not in self._written]
-        self._joined(names).write_parquet(path, compression="lz4", statistics=False)
+        part = self._joined(names)
+        self._written_out()
+        writer = ThreadPoolExecutor(1)
+        self._writing = writer.submit(part.write_parquet, path, compression="lz4", statistics=False)
+        writer.shutdown(wait=False)
         self._written.update(names)
         self.files.append(path)
         self._chunks, self._rows, self._octets = [], 0, 0
+
+    def _written_out(self) -> None:
+        """Wait for the part that is being written; raises what stood in its way."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def _joined(self, names: Iterable[str]) -> polars.DataFrame:
         """The chunks at hand as one, with these columns."""

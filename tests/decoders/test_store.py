@@ -118,3 +118,9 @@ def test_neither_chunks_nor_parts_change_the_table(
     for piece in pieces:
         store.add(piece)
     assert_frame_equal(store.rows().lazy().collect(), pl.concat(pieces, how="diagonal"))
+
+
+def test_a_part_that_cannot_be_written_is_no_success(tmp_path: Path) -> None:
+    store = Store(tmp_path / "gone", rows=2)
+    with pytest.raises(FileNotFoundError):
+        filled(store)
