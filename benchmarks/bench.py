@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from captures import shapes, write_capture
@@ -99,7 +99,8 @@ def _tshark_fields(capture: Path, fields: Sequence[str]) -> tuple[float, Run] | 
     if shutil.which("tshark") is None:
         return None
     asked = [part for name in fields for part in ("-e", name)]
-    whole = run(["tshark", "-n", "-r", str(capture), "-T", "fields", *asked], keep=False)
+    command = ["tshark", "-n", "-r", str(capture), "-T", "fields", *asked]
+    whole = run(command, keep=False, done=(0,))
     return whole.seconds, whole
 
 
@@ -108,7 +109,7 @@ def _others(setting: Setting, traffic: str) -> list[Rate | None]:
     few = setting.capture(setting.few, traffic)
     found: list[Rate | None] = []
     if shutil.which("tcpdump"):
-        whole = run(["tcpdump", "-n", "-r", str(some)], keep=False)
+        whole = run(["tcpdump", "-n", "-r", str(some)], keep=False, done=(0,))
         found.append(
             Rate("tcpdump -n", setting.some, whole.seconds, whole.seconds, whole.processor)
         )
@@ -129,11 +130,12 @@ def _verify(capture: Path, out: Path, *more: str, cores: int | None = None) -> R
 def verifying(setting: Setting, figures: Figures) -> None:
     """All claims of the post, and tshark asked for the same figures."""
     out = setting.folder / "out.json"
-    claims = partial(_verify, out=out)
-    asked = ("-e", str(EXPECTATIONS), "--stage", "cleaned")
-    claims(setting.capture(setting.packets), *asked)  # what it takes to compile is not measured
+    asked = ("-e", str(EXPECTATIONS))
+    _verify(
+        setting.capture(setting.packets), out, *asked
+    )  # what it takes to compile is not measured
     for packets in (setting.packets, setting.large):
-        found = claims(setting.capture(packets), *asked)
+        found = _verify(setting.capture(packets), out, *asked)
         report = json.loads(out.read_text("utf-8"))
         measured = sum(claim["measured"] is not None for claim in report["claims"])
         figures.verifying.append((f"verify, {report['decoder']}", packets, found, measured))
@@ -146,6 +148,20 @@ def verifying(setting: Setting, figures: Figures) -> None:
         figures.verifying.append(("tshark, one pass", setting.some, _tshark_figures(setting), 0))
 
 
+def _without_sets(text: str) -> str:
+    """A filter whose sets are alternatives: to ``io,stat`` a comma is the end of a filter."""
+
+    def alternatives(found: re.Match[str]) -> str:
+        field, elements = found.groups()
+        each = (element.strip().partition("..") for element in elements.split(","))
+        return " || ".join(
+            f"({field} >= {low} && {field} <= {high})" if dots else f"{field} == {low}"
+            for low, dots, high in each
+        ).join("()")
+
+    return re.sub(r"([\w.#]+) in \{([^}]*)\}", alternatives, text)
+
+
 def _tshark_figures(setting: Setting) -> Run:
     """What the claims read, in as few passes as tshark can: filters and statistics in one."""
     from decoders.displayfilter import parse
@@ -155,13 +171,13 @@ def _tshark_figures(setting: Setting) -> Run:
     filters = dict.fromkeys(
         parse(claim.where, expectation.macros).expanded
         for claim in expectation.claims
-        if claim.where is not None and claim.stage == "cleaned"
+        if claim.where is not None
     )
-    asked = ["-z", ",".join(["io,stat,0", *filters])]
+    asked = ["-z", ",".join(["io,stat,0", *map(_without_sets, filters)])]
     for statistic in ("conv,tcp", "conv,udp", "ip_hosts,tree", "dests,tree", "expert"):
         asked += ["-z", statistic]
     capture = str(setting.capture(setting.some))
-    return run(["tshark", "-n", "-q", "-r", capture, *asked], keep=False)
+    return run(["tshark", "-n", "-q", "-r", capture, *asked], keep=False, done=(0,))
 
 
 PLAIN = """\
@@ -190,7 +206,7 @@ def memory(setting: Setting, figures: Figures) -> None:
 def cores(setting: Setting, figures: Figures) -> None:
     """All claims on one processor and on all."""
     out = setting.folder / "out.json"
-    asked = ("-e", str(EXPECTATIONS), "--stage", "cleaned")
+    asked = ("-e", str(EXPECTATIONS))
     for count in (1, None):
         found = _verify(setting.capture(setting.packets), out, *asked, cores=count)
         figures.cores.append((count, found))
@@ -199,7 +215,7 @@ def cores(setting: Setting, figures: Figures) -> None:
 def same(setting: Setting, figures: Figures) -> None:
     """A capture that is cut, compressed, or in 50 files: the same figures."""
     out = setting.folder / "same.json"
-    asked = ["--decoder", "columnar", "-e", str(EXPECTATIONS), "--stage", "cleaned"]
+    asked = ["--decoder", "columnar", "-e", str(EXPECTATIONS)]
     for name, paths in shapes(setting.capture(setting.large), setting.folder):
         command = [sys.executable, str(HERE / "damaged.py"), *REPLICAP, "verify"]
         found = run([*command, *map(str, paths), *asked, "--json", str(out)])

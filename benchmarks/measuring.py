@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,17 @@ class Run:
     out: str
 
 
-def run(command: Sequence[str], *, cores: int | None = None, keep: bool = True) -> Run:
+def run(
+    command: Sequence[str],
+    *,
+    cores: int | None = None,
+    keep: bool = True,
+    done: Collection[int] = DONE,
+) -> Run:
     """Runs a command to its end; one that fails ends the benchmark.
 
     ``cores``: on so many processors at most. Without ``keep`` its output is thrown away.
+    ``done``: the exit statuses of one that did its work.
     """
     allowed = os.sched_getaffinity(0)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -49,7 +56,7 @@ def run(command: Sequence[str], *, cores: int | None = None, keep: bool = True) 
         out.seek(0)
         err.seek(0)
         said = err.read().decode(errors="replace")
-        if process.returncode not in DONE:
+        if process.returncode not in done:
             sys.exit(f"{' '.join(command)[:300]}: exit status {process.returncode}\n{said}")
         text = out.read().decode(errors="replace") if keep else ""
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -161,8 +161,8 @@ def _verifying(figures: Figures) -> Iterator[str]:
         return
     yield "## All claims of `internets-noise.yaml`"
     yield ""
-    yield "On scan traffic given as stage `cleaned`. tshark gets the claims' filters (`io,stat`)"
-    yield "and five statistics in one pass, on fewer packets, as it takes too long on all."
+    yield "On scan traffic, whose figures are others: most claims are refuted. tshark gets their"
+    yield "filters (`io,stat`) and five statistics in one pass, on fewer packets: it takes long."
     yield ""
     rows = []
     for name, packets, found, claims in figures.verifying:
