@@ -319,8 +319,8 @@ def _load_kernels(capture: Path) -> None:
         found = decoder.decode(batch)
         times = found.batch.time_ns, found.batch.timed
         for analysed in (True, False):
-            Annotation(analysed).annotate(found.assembly, found.headers, [], 1, times)
-        Classes().annotate(found.assembly, found.facts, [])
+            Annotation(analysed).annotate(found.assembly, found.run.headers, [], 1, times)
+        Classes().annotate(found.assembly, found.run.rows.facts, [])
 
 
 def report(title: str, total: Total, seconds: float) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PART_ROWS = 1 << 20
 """Rows of a part at most, of a second one a quarter; a table that has no more stays in memory."""
-PART_OCTETS = 1 << 27
+PART_OCTETS = 1 << 28
 """Octets of a part, about; whichever comes first."""
 
 
@@ -102,19 +102,21 @@ class Store:
             self._writing = None
 
     def _joined(self, names: Iterable[str]) -> polars.DataFrame:
-        """The chunks at hand as one, with these columns."""
+        """The chunks at hand as one, with these columns.
+
+        Each chunk gets all of them before: columns of several chunks beside those that hold one
+        value for all rows would be copied.
+        """
         import polars
 
+        names = list(names)
         if not self._chunks:
             return polars.DataFrame(schema={name: self._schema[name] for name in names})
-        one = len(self._chunks) == 1
-        frame = self._chunks[0] if one else polars.concat(self._chunks, how="diagonal")
-        held = set(frame.columns)
-        return frame.select(
-            polars.col(name)
-            if name in held
-            else polars.lit(None, dtype=self._schema[name]).alias(name)
-            for name in names
+        columns = {name: polars.col(name) for name in names}
+        nulls = {n: polars.lit(None, dtype=self._schema[n]).alias(n) for n in names}
+        return polars.concat(
+            chunk.select(list((nulls | {n: columns[n] for n in chunk.columns}).values()))
+            for chunk in self._chunks
         )
 
 
@@ -127,5 +129,6 @@ def scan(files: list[Path], schema: dict[str, polars.DataType]) -> polars.LazyFr
 
 def _without_nulls(chunk: polars.DataFrame) -> polars.DataFrame:
     """The columns that have a value; one at least, which tells how many rows there are."""
-    found = [column.name for column in chunk if column.null_count() < chunk.height]
+    nulls = chunk.null_count().row(0)  # One by one, columns that hold a value once would be spread.
+    found = [name for name, count in zip(chunk.columns, nulls, strict=True) if count < chunk.height]
     return chunk.select(found or chunk.columns[:1])

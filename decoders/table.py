@@ -10,7 +10,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from decoders.choice import COLUMNAR, chosen, rows_by
@@ -291,6 +291,12 @@ class _Builder:
 
 def polars_type(field: Field) -> polars.DataType:
     """The Polars type of a field's columns."""
+    return dtype_of(field.column_type)
+
+
+@cache
+def dtype_of(kind: ColumnType) -> polars.DataType:
+    """The Polars type of a column."""
     import polars
 
     return {
@@ -299,4 +305,4 @@ def polars_type(field: Field) -> polars.DataType:
         ColumnType.STRING: polars.String(),
         ColumnType.BOOLEAN: polars.Boolean(),
         ColumnType.BINARY: polars.Binary(),
-    }[field.column_type]
+    }[kind]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from decoders.columnar import classes, transport
 from decoders.columnar.assembly import Assembly
 from decoders.columnar.classifier import Classifier
 from decoders.columnar.conversations import Conversations
-from decoders.columnar.kernels import gather
+from decoders.columnar.kernels import placing
 from decoders.columnar.kernels.sink import (
     HEADER_HANDS_UP,
     HEADER_PLACES,
@@ -56,6 +58,34 @@ _OF_UDP = frozenset({"udp.stream"})
 """Fields that cannot be told without the conversations of one or the other."""
 
 
+class Told(NamedTuple):
+    """Headers, and what conversations tell of them."""
+
+    headers: I64
+    found: Found
+    places: dict[int, str]
+    """Places of ``found.cells`` that any TCP header has -> their fields; of UDP headers the place
+    behind the last one."""
+    same: dict[str, int]
+    """Fields that have the same value in all rows."""
+    marks: int
+    """All marks of TCP headers."""
+
+
+def _told(headers: I64, found: Found, rows: int) -> Told:
+    only, facts = np.zeros(found.cells.shape[1], np.int64), np.zeros(placing.SURVEYED, np.int64)
+    placing.survey(headers, found.cells, rows, only, facts)
+    there, changes = int(facts[placing.PLACES]), int(facts[placing.CHANGES])
+    places = {at: name for at, name in transport.FIELD_OF.items() if there >> at & 1}
+    same: dict[str, int] = {}
+    if facts[placing.ALONE]:
+        same = {name: int(only[at]) for at, name in places.items() if not changes >> at & 1}
+        places = {at: name for at, name in places.items() if name not in same}
+    if facts[placing.UDP]:
+        places[found.cells.shape[1]] = "udp.stream"
+    return Told(headers, found, places, same, int(facts[placing.ALL_MARKS]))
+
+
 class Annotation:
     """The conversations of one capture; batches in file order."""
 
@@ -69,16 +99,18 @@ class Annotation:
         delegated: Delegated,
         first: int,
         times: tuple[I64, NDArray[np.bool_]],
-    ) -> tuple[I64, Found]:
-        """All headers and what is found of them; payloads that are not handed up are gone.
+    ) -> Told:
+        """What is found of all headers; payloads that are not handed up are gone.
 
         ``headers``: those that kernels found; ``first``: number of the frame in row 0; ``times``:
         nanoseconds of each row, and whether it has any.
         """
         headers, owners = _with_delegated(headers, delegated)
         found = self._conversations.annotate(headers, first, *times)
-        _take_back(assembly, headers, found, owners)
-        return headers, found
+        told = _told(headers, found, assembly.rows)
+        if told.marks & transport.TAKES_BACK:
+            _take_back(assembly, headers, found, owners)
+        return told
 
 
 class Classes:
@@ -86,6 +118,11 @@ class Classes:
 
     def __init__(self) -> None:
         self._classifier = Classifier()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Class -> packets so far."""
+        return self._classifier.counts
 
     def annotate(self, assembly: Assembly, facts: I64, delegated: Delegated) -> None:
         """Put ``replicap.class`` and ``replicap.scanner``; ``facts`` [row, FACTS] of kernels."""
@@ -114,17 +151,17 @@ def _pairs(facts: I64, delegated: Delegated) -> I64:
     return together[np.argsort(together[:, classes.PAIR_ROW], kind="stable")]
 
 
-def place(assembly: Assembly, headers: I64, found: Found) -> None:
+def place(assembly: Assembly, told: Told) -> None:
     """Put what is found of headers behind the cells that are there."""
-    _place_numbers(assembly, headers, found)
-    _place_marks(assembly, headers, found)
-    if len(found.experts):
-        _place_experts(assembly, headers, found.experts)
+    _place_numbers(assembly, told)
+    _place_marks(assembly, told.headers, told.found, told.marks)
+    if len(told.found.experts):
+        _place_experts(assembly, told.headers, told.found.experts)
 
 
 def _place_experts(assembly: Assembly, headers: I64, experts: I64) -> None:
     layers = experts[:, transport.EXPERT_HEADER]
-    if EXPERT_LAYER in assembly.slots:
+    if EXPERT_LAYER in assembly.wanted:
         layers = _nth_segments(headers)[layers]
     for side in (0, 1):
         chosen = experts[:, transport.EXPERT_QUOTED] == side
@@ -185,31 +222,32 @@ def _take_back(
             assembly.forget(name, rows)
 
 
-def _place_numbers(assembly: Assembly, headers: I64, found: Found) -> None:
-    for place, name in transport.FIELD_OF.items():
-        if place < found.cells.shape[1]:
-            _put(assembly, name, headers, np.ascontiguousarray(found.cells[:, place]), 1)
-    streams = np.ascontiguousarray(found.cells[:, transport.STREAM])
-    _put(assembly, "udp.stream", headers, streams, 0)
-
-
-def _put(assembly: Assembly, name: str, headers: I64, values: I64, tcp: int) -> None:
+def _place_numbers(assembly: Assembly, told: Told) -> None:
     """A number of each header of TCP, or of UDP; most are the first of their row."""
-    slot = assembly.slots.get(name)
-    if slot is None:
+    headers, cells = told.headers, told.found.cells
+    for name, value in told.same.items():
+        assembly.fill_with(name, value)
+    places = {at: name for at, name in told.places.items() if name in assembly.wanted}
+    targets = np.full(cells.shape[1] + 1, -1, np.int64)
+    targets[list(places)] = np.arange(len(places))
+    numbers = np.empty((len(places), assembly.rows), np.int64)
+    truth = np.zeros((len(places), -(-assembly.rows // 8)), np.uint8)
+    left = np.empty(len(headers), np.int64)
+    all_left = placing.place_numbers(headers, cells, targets, numbers, truth, left)
+    for column, (at, name) in enumerate(places.items()):
+        assembly.adopt(name, numbers[column], truth[column])
+        if all_left >> at & 1:
+            values = cells[:, at if at < cells.shape[1] else transport.STREAM]
+            _append(assembly, name, headers, values, left >> at & 1 != 0)
+
+
+def _place_marks(assembly: Assembly, headers: I64, found: Found, all_marks: int) -> None:
+    if not all_marks:
         return
-    left = np.empty(len(headers), np.bool_)
-    row = assembly.values[slot], assembly.valid[slot]
-    if gather.put_first(headers, values, tcp, row[0], row[1], left):
-        _append(assembly, name, headers, values, left)
-
-
-def _place_marks(assembly: Assembly, headers: I64, found: Found) -> None:
     marks = found.cells[:, transport.MARKS]
-    all_marks = int(np.bitwise_or.reduce(marks))
     ones = np.ones(len(marks), np.int64)
     for bit, name in enumerate(transport.MARK_FIELDS):
-        if not all_marks >> bit & 1 or name not in assembly.slots:
+        if not all_marks >> bit & 1 or name not in assembly.wanted:
             continue
         shown = (marks >> bit & 1) == 1
         if name == "tcp.analysis.duplicate_ack":
@@ -224,7 +262,7 @@ def _place_marks(assembly: Assembly, headers: I64, found: Found) -> None:
 def _append(
     assembly: Assembly, name: str, headers: I64, values: I64, shown: NDArray[np.bool_]
 ) -> None:
-    if name not in assembly.slots or not shown.any():
+    if name not in assembly.wanted or not shown.any():
         return
     quoted = headers[:, HEADER_QUOTED] == 1
     for side in (0, 1):

@@ -2,87 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from decoders.columnar.columns import Pool, all_null, column
-from decoders.columnar.kernels import gather
+from decoders.columnar.columns import Cells, Pool, column
+from decoders.columnar.constants import only
+from decoders.columnar.kernels import placing
 from decoders.columnar.kernels.sink import WIDTH
-from decoders.columnar.numbers import PROTOCOL_NAMES
-from decoders.fields import Field
+from decoders.columnar.numbers import FIELD_NAMES, FIELD_NUMBERS, PROTOCOL_NAMES
+from decoders.fields import FIELDS, ColumnType, Field
 from decoders.table import MOST_OCCURRENCES
 
 OCCURRENCE_BITS = 7
-"""Code of an event: slot, side (one bit), occurrence from 0."""
+"""Code of an event: field, side (one bit), occurrence from 0."""
+
+I64 = NDArray[np.int64]
+Bits = NDArray[np.uint8]
+
+_TYPES: dict[ColumnType, type[np.integer[Any]]] = {
+    ColumnType.INT32: np.int32,
+    ColumnType.BOOLEAN: np.uint8,
+}
 
 
 class Assembly:
     """The cells of one batch.
 
-    ``values`` and ``valid`` [slot, row] hold first own occurrences, ``events`` [event, 3] all
-    others: row, code, value. ``paths`` [row] and ``trie`` tell the protocols of rows that kernels
-    decoded.
+    ``cells`` (field's number -> column, or the value that all rows have) hold first own
+    occurrences, ``events`` [event, 3] all others: row, code, value. ``paths`` [row] and ``trie``
+    tell the protocols of rows that kernels decoded. What is put for fields that are not ``wanted``
+    is left out.
     """
 
     def __init__(
         self,
-        fields: Sequence[Field],
-        values: NDArray[np.int64],
-        valid: NDArray[np.uint8],
-        events: NDArray[np.int64],
+        wanted: Collection[str],
+        cells: dict[int, Cells | int],
+        events: I64,
         pool: Pool,
         paths: NDArray[np.int32],
-        trie: NDArray[np.int64],
+        trie: I64,
     ) -> None:
-        self.fields = fields
-        self.slots = {declared.name: slot for slot, declared in enumerate(fields)}
-        self.values = values
-        self.valid = valid
+        self.wanted = wanted
+        self.cells = cells
         self.pool = pool
         self.paths = paths
         self.trie = trie
-        self.excess: dict[int, set[int]] = {}
-        """Row -> the slots of which it has more values than there are columns."""
+        self.excess: dict[int, set[str]] = {}
+        """Row -> the fields of which it has more values than there are columns."""
         self._events = [events]
         self._single: list[tuple[int, int, int]] = []
 
     @property
     def rows(self) -> int:
-        return int(self.values.shape[1])
+        return len(self.paths)
 
     def place(self, declared: Field, row: int, side: int, nth: int, value: int) -> None:
         """One cell."""
-        slot = self.slots[declared.name]
-        if side == nth == 0:
-            self.values[slot, row] = value
-            self.valid[slot, row] = 1
+        number = FIELD_NUMBERS[declared.name]
+        if side or nth:
+            self._single.append((row, _code(number, side, nth), value))
+            return
+        cells, octet, bit = self._column(number), row >> 3, np.uint8(1 << (row & 7))
+        cells.bits[octet] |= bit
+        if declared.column_type is not ColumnType.BOOLEAN:
+            cells.values[row] = value
+        elif value:
+            cells.values[octet] |= bit
         else:
-            self._single.append((row, _code(slot, side, nth), value))
+            cells.values[octet] &= ~bit
+
+    def _column(self, number: int) -> Cells:
+        """The column of a field's first own occurrences; a new one has none."""
+        cells = self.cells.get(number)
+        if isinstance(cells, Cells):
+            return cells
+        kind = FIELDS[FIELD_NAMES[number]].column_type
+        octets = -(-self.rows // 8)
+        size = octets if kind is ColumnType.BOOLEAN else self.rows
+        only = 0 if cells is None else cells
+        if kind is ColumnType.BOOLEAN:
+            only = 255 if only else 0
+        values = np.full(size, only, _TYPES.get(kind, np.int64))
+        bits = np.full(octets, 0 if cells is None else 255, np.uint8)
+        self.cells[number] = made = Cells(values, bits)
+        return made
+
+    def has(self, name: str, row: int) -> bool:
+        """Whether a row has a field."""
+        cells = self.cells.get(FIELD_NUMBERS[name])
+        if isinstance(cells, Cells):
+            return bool(cells.bits[row >> 3] >> (row & 7) & 1)
+        return cells is not None
 
     def note_excess(self, row: int, name: str) -> None:
         """Not all values of a field in a row are in the table."""
-        self.excess.setdefault(row, set()).add(self.slots[name])
+        self.excess.setdefault(row, set()).add(name)
 
-    def fill(self, name: str, values: NDArray[np.int64], valid: NDArray[np.bool_] | None) -> None:
-        """The first own occurrence of a field in every row."""
-        slot = self.slots.get(name)
-        if slot is not None:
-            self.values[slot] = values
-            self.valid[slot] = 1 if valid is None else valid
+    def fill(self, name: str, values: NDArray[Any], valid: NDArray[np.bool_] | None) -> None:
+        """The first own occurrence of a field that is no truth value in every row."""
+        if name not in self.wanted:
+            return
+        if valid is None or valid.all():
+            self.adopt(name, values, np.full(-(-self.rows // 8), 255, np.uint8))
+        else:
+            self.adopt(name, values, _packed(valid))
 
-    def fill_some(self, name: str, values: NDArray[np.int64], rows: NDArray[np.bool_]) -> None:
+    def fill_with(self, name: str, value: int) -> None:
+        """The same first own occurrence of a field in every row."""
+        if name in self.wanted:
+            self.cells[FIELD_NUMBERS[name]] = value
+
+    def adopt(self, name: str, values: NDArray[Any], bits: Bits) -> None:
+        """Take arrays as the column of a field that is no truth value; they are not copied."""
+        number = FIELD_NUMBERS[name]
+        if len(values) and _one_value(values) and self._truth(bits).all():
+            self.cells[number] = int(values[0])
+        else:
+            dtype = _TYPES.get(FIELDS[name].column_type, np.int64)
+            self.cells[number] = Cells(values.astype(dtype, copy=False), bits)
+
+    def fill_some(self, name: str, values: I64, rows: NDArray[np.bool_]) -> None:
         """The first own occurrence of a field in some rows; one value for each of these."""
-        slot = self.slots.get(name)
-        if slot is not None:
-            self.values[slot, ... if len(values) == len(rows) else rows] = values
-            self.valid[slot] = rows
+        if len(values) == len(rows):
+            self.fill(name, values, rows)
+        elif name in self.wanted:
+            spread = np.zeros(len(rows), np.int64)
+            spread[rows] = values
+            self.fill(name, spread, rows)
 
     def fill_protocols(self) -> None:
         """``frame.protocols`` of the rows that kernels decoded."""
-        if "frame.protocols" not in self.slots:
+        if "frame.protocols" not in self.wanted:
             return
         codes = np.zeros(len(self.trie) // WIDTH, np.int64)
         for node in np.flatnonzero(np.bincount(self.paths, minlength=1)).tolist():
@@ -98,46 +153,66 @@ class Assembly:
             node = parent
         return ":".join(reversed(names))
 
-    def forget(self, name: str, rows: NDArray[np.int64]) -> None:
+    def forget(self, name: str, rows: I64) -> None:
         """Take back the only own occurrence of a field in some rows."""
-        slot = self.slots.get(name)
-        if slot is not None:
-            self.valid[slot, rows] = 0
+        number = FIELD_NUMBERS[name]
+        if number in self.cells:
+            bits = self._column(number).bits
+            truth = self._truth(bits)
+            truth[rows] = 0
+            bits[: -(-self.rows // 8)] = _packed(truth)
 
-    def append(
-        self, name: str, rows: NDArray[np.int64], side: int, values: NDArray[np.int64]
-    ) -> None:
+    def append(self, name: str, rows: I64, side: int, values: I64) -> None:
         """Occurrences behind those that are there; ``rows`` in order, with repetitions.
 
         What is more than a field has columns is left out, and noted in ``excess``.
         """
-        slot = self.slots.get(name)
-        if slot is None or not len(rows):
+        if name not in self.wanted or not len(rows):
             return
-        if side == 0 and not self.valid[slot].any() and (rows[1:] > rows[:-1]).all():
-            self.values[slot, rows] = values
-            self.valid[slot, rows] = 1
+        number = FIELD_NUMBERS[name]
+        if side == 0 and number not in self.cells and (rows[1:] > rows[:-1]).all():
+            self._put(number, rows, values)
             return
         nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        nth += self._occurrences(slot, side)[rows]
+        nth += self._occurrences(number, side)[rows]
         first = (nth == 0) & (side == 0)
-        self.values[slot, rows[first]] = values[first]
-        self.valid[slot, rows[first]] = 1
+        self._put(number, rows[first], values[first])
         more = ~first & (nth < MOST_OCCURRENCES)
         if more.any():
-            codes = _code(slot, side, 0) + nth[more]
+            codes = _code(number, side, 0) + nth[more]
             self._events.append(np.stack((rows[more], codes, values[more]), axis=1))
         for row in np.unique(rows[nth >= MOST_OCCURRENCES]).tolist():
             self.note_excess(row, name)
 
-    def _occurrences(self, slot: int, side: int) -> NDArray[np.int64]:
+    def _put(self, number: int, rows: I64, values: I64) -> None:
+        """First own occurrences of a field in some rows."""
+        if not len(rows):
+            return
+        cells, octets = self._column(number), -(-self.rows // 8)
+        truth = self._truth(cells.bits)
+        truth[rows] = 1
+        cells.bits[:octets] = _packed(truth)
+        if FIELDS[FIELD_NAMES[number]].column_type is ColumnType.BOOLEAN:
+            truth = self._truth(cells.values)
+            truth[rows] = values != 0
+            cells.values[:octets] = _packed(truth)
+        else:
+            cells.values[rows] = values
+
+    def _truth(self, bits: Bits) -> Bits:
+        """An octet for each row."""
+        return np.unpackbits(bits, count=self.rows, bitorder="little")
+
+    def _occurrences(self, number: int, side: int) -> I64:
         """How often each row has a field by now."""
-        known = self.valid[slot].astype(np.int64) if side == 0 else np.zeros(self.rows, np.int64)
+        known = np.zeros(self.rows, np.int64)
+        if side == 0 and number in self.cells:
+            known += self._truth(self._column(number).bits)
         events = self.events()
-        chosen = events[:, 1] >> OCCURRENCE_BITS == slot << 1 | side
+        chosen = events[:, 1] >> OCCURRENCE_BITS == number << 1 | side
         return known + np.bincount(events[chosen, 0], minlength=self.rows)
 
-    def events(self) -> NDArray[np.int64]:
+    def events(self) -> I64:
         """All cells that are not first own occurrences."""
         if self._single:
             self._events.append(np.array(self._single, np.int64))
@@ -146,46 +221,84 @@ class Assembly:
             self._events = [np.concatenate(self._events)]
         return self._events[0]
 
-    def series(self, shown: Sequence[Field]) -> list[polars.Series]:
-        """The columns of fields, first occurrences and, behind each, all others there are."""
-        further = self._further()
-        columns: list[polars.Series] = []
-        for declared in shown:
-            slot = self.slots[declared.name]
-            name = declared.column
-            if self.valid[slot].any():
-                values, valid = self.values[slot], self.valid[slot]
-                columns.append(column(declared, name, values, valid, self.pool))
-            else:
-                columns.append(all_null(declared, name, self.rows))
-            columns += further.get(slot, [])
-        return columns
+    def first(self, declared: Field) -> polars.Series | polars.Expr | None:
+        """The first own occurrences of a field, or that of every row; None when no row has any."""
+        cells = self.cells.get(FIELD_NUMBERS[declared.name])
+        if cells is None:
+            return None
+        if isinstance(cells, Cells):
+            return column(declared, declared.column, cells, self.rows, self.pool)
+        return only(declared, declared.column, cells, self.pool)
 
-    def _further(self) -> dict[int, list[polars.Series]]:
+    def counts(self, declared: Field) -> dict[str, int]:
+        """Each value of a text that occurs once in a row -> how many rows have it."""
+        first = self.first(declared)
+        if first is None:
+            return {}
+        if isinstance(first, polars.Expr):
+            return {polars.select(first).item(): self.rows}
+        return dict(first.drop_nulls().value_counts().iter_rows())
+
+    def table(self, shown: Sequence[Field]) -> polars.DataFrame:
+        """The columns of fields that have a value, each followed by its further occurrences.
+
+        A column that is the same in all rows is held once.
+        """
+        further = self._further()
+        held: list[polars.Series] = []
+        columns: list[polars.Expr] = []
+        for declared in shown:
+            first = self.first(declared)
+            own = [] if first is None else [first]
+            for found in (*own, *further.get(FIELD_NUMBERS[declared.name], [])):
+                if isinstance(found, polars.Series):
+                    held.append(found)
+                    columns.append(polars.col(found.name))
+                else:
+                    columns.append(found)
+        return polars.DataFrame(held).select(columns)
+
+    def _further(self) -> dict[int, list[polars.Series | polars.Expr]]:
         events = self.events()
         if not len(events):
             return {}
         counts = np.bincount(events[:, 1], minlength=1)
         starts = np.cumsum(counts) - counts
         ordered = np.empty(len(events), np.int64)
-        gather.order_events(events, starts.copy(), ordered)
-        found: dict[int, list[polars.Series]] = {}
+        placing.order_events(events, starts.copy(), ordered)
+        found: dict[int, list[polars.Series | polars.Expr]] = {}
         for code in np.flatnonzero(counts).tolist():
             chosen = ordered[starts[code] : starts[code] + counts[code]]
-            slot, side, nth = code >> 8, code >> 7 & 1, code & 127
-            declared = self.fields[slot]
+            number, side, nth = code >> 8, code >> 7 & 1, code & 127
+            declared = FIELDS[FIELD_NAMES[number]]
             name = declared.quoted_column(nth + 1) if side else declared.own_column(nth + 1)
-            found.setdefault(slot, []).append(self._sparse(declared, name, events, chosen))
+            found.setdefault(number, []).append(self._sparse(declared, name, events, chosen))
         return found
 
     def _sparse(
-        self, declared: Field, name: str, events: NDArray[np.int64], chosen: NDArray[np.int64]
-    ) -> polars.Series:
+        self, declared: Field, name: str, events: I64, chosen: I64
+    ) -> polars.Series | polars.Expr:
+        if len(chosen) == self.rows and _one_value(events[chosen, 2]):
+            return only(declared, name, int(events[chosen[0], 2]), self.pool)
         values = np.zeros(self.rows, np.int64)
-        valid = np.zeros(self.rows, np.uint8)
-        gather.scatter_events(events, chosen, values, valid)
-        return column(declared, name, values, valid, self.pool)
+        bits = np.zeros(-(-self.rows // 8), np.uint8)
+        placing.scatter_events(events, chosen, values, bits)
+        if declared.column_type is ColumnType.BOOLEAN:
+            cells = Cells(_packed(values != 0), bits)
+        else:
+            dtype = _TYPES.get(declared.column_type, np.int64)
+            cells = Cells(values.astype(dtype, copy=False), bits)
+        return column(declared, name, cells, self.rows, self.pool)
 
 
-def _code(slot: int, side: int, nth: int) -> int:
-    return slot << 8 | side << OCCURRENCE_BITS | nth
+def _code(number: int, side: int, nth: int) -> int:
+    return number << 8 | side << OCCURRENCE_BITS | nth
+
+
+def _one_value(values: NDArray[Any]) -> bool:
+    """Whether all values, of which there is one at least, are the same."""
+    return bool(values[0] == values[-1] and (values == values[0]).all())
+
+
+def _packed(truth: NDArray[Any]) -> Bits:
+    return np.packbits(truth, bitorder="little")

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars
 import pyarrow
 from numpy.typing import NDArray
 
-from decoders.columnar.kernels import gather
 from decoders.columnar.kernels.sink import SPAN_BITS, V6_ADDRESS
-from decoders.columnar.numbers import ARGUMENT_BITS, TEXTS, spelled
+from decoders.columnar.kernels.views import RECENT, Wordings, put_behind, span_views, text_views
+from decoders.columnar.numbers import (
+    ARGUMENT_BITS,
+    MALFORMED_PACKET,
+    PROTOCOL_TITLES,
+    TEXTS,
+    spelled,
+)
+from decoders.columnar.wordings import DOTTED_QUADS, longest, template, views_of, whole, wordings_of
 from decoders.fields import ITEM, OCTETS, ColumnType, Field
-from decoders.spelling import spell_ipv4, spell_ipv6
+from decoders.spelling import spell_ipv6
 from decoders.table import polars_type
 
-Values = NDArray[np.int64]
-Valid = NDArray[np.uint8]
-Bytes = NDArray[np.uint8]
+Codes = NDArray[np.int64]
+Octets = NDArray[np.uint8]
 
 _OFFSET_MASK = (1 << 61) - 1
-_ARGUMENT_MASK = (1 << ARGUMENT_BITS) - 1
 _ENDS = ("replicap.tcp.", "replicap.udp.")
 _OCTETS = (OCTETS, ITEM)
+_PLAIN = {
+    ColumnType.INT32: pyarrow.int32(),
+    ColumnType.INT64: pyarrow.int64(),
+    ColumnType.BOOLEAN: pyarrow.bool_(),
+}
 FLAG_LETTERS = "RRRACEUAPRSF"
 FLAG_UNSET = "\N{MIDDLE DOT}"
 
@@ -33,10 +45,11 @@ FLAG_UNSET = "\N{MIDDLE DOT}"
 class Pool:
     """What values point to besides the octets of the batch: octets and texts of other decoders."""
 
-    octets: Bytes
+    octets: Octets
     extra: bytearray = field(default_factory=bytearray)
     texts: list[str] = field(default_factory=list)
     _known: dict[str, int] = field(default_factory=dict)
+    _told: tuple[Codes, Octets] | None = None
 
     def span(self, value: bytes) -> int:
         """A value that stands for octets."""
@@ -51,6 +64,24 @@ class Pool:
             self.texts.append(value)
         return -1 - self._known[value]
 
+    def told(self) -> tuple[Codes, Octets]:
+        """Views [text, 2] of the texts, and data buffer 2 that they point to."""
+        if self._told is None or len(self._told[0]) < len(self.texts):
+            self._told = views_of(self.texts, 2)
+        return self._told
+
+
+class Cells(NamedTuple):
+    """One occurrence of a field in every row of a batch; where nothing is valid stands anything.
+
+    Attributes: values (INT32: int32 [row], INT64: int64 [row], BOOLEAN: a bitmap, STRING and
+    BINARY: codes, int64 [row]); bits (a bitmap: the rows that have the field). A bitmap is uint8,
+    least significant bit first; what stands behind its rows is not looked at.
+    """
+
+    values: NDArray[Any]
+    bits: Octets
+
 
 @cache
 def nulls(dtype: type[polars.DataType]) -> polars.Series:
@@ -63,18 +94,32 @@ def all_null(declared: Field, name: str, rows: int) -> polars.Series:
     return nulls(type(polars_type(declared))).new_from_index(0, rows).alias(name)
 
 
-def column(declared: Field, name: str, values: Values, valid: Valid, pool: Pool) -> polars.Series:
-    """A column of one occurrence of a field."""
+def column(declared: Field, name: str, cells: Cells, rows: int, pool: Pool) -> polars.Series:
+    """A column of one occurrence of a field.
+
+    Numbers, truth values and validity stay in the arrays of ``cells``. Raises KeyError for a code
+    that stands for no text.
+    """
     kind = declared.column_type
-    if kind is ColumnType.BINARY:
-        series = _binary(values, valid, pool)
-    elif holds_octets(declared):
-        series = _octets_as_text(values, valid, pool)
-    elif kind is ColumnType.STRING:
-        series = _texts(declared, values, valid, pool)
+    if kind in _PLAIN:
+        buffers = [cells.bits, cells.values]
+        arrow = _PLAIN[kind]
+    elif kind is ColumnType.BINARY or holds_octets(declared):
+        text = kind is ColumnType.STRING
+        buffers = [cells.bits, *_spans(cells.values[:rows], cells.bits, pool, text)]
+        arrow = pyarrow.string_view() if text else pyarrow.binary_view()
     else:
-        series = _plain(kind, values, valid)
-    return series.alias(name)
+        buffers = [cells.bits, *_texts(declared, cells.values[:rows], cells.bits, pool)]
+        arrow = pyarrow.string_view()
+    return _series(arrow, rows, buffers).alias(name)
+
+
+def _series(arrow: pyarrow.DataType, rows: int, buffers: Sequence[NDArray[Any]]) -> polars.Series:
+    held = [pyarrow.py_buffer(buffer) for buffer in buffers]
+    series = polars.from_arrow(pyarrow.Array.from_buffers(arrow, rows, held))
+    if not isinstance(series, polars.Series):
+        raise TypeError(f"an Arrow array became a {type(series).__name__}")
+    return series
 
 
 def holds_octets(declared: Field) -> bool:
@@ -82,119 +127,72 @@ def holds_octets(declared: Field) -> bool:
     return declared.name.startswith(_OCTETS)
 
 
-def _bits(flags: Valid) -> pyarrow.Buffer:
-    return pyarrow.py_buffer(np.packbits(flags, bitorder="little"))
+def _spans(codes: Codes, bits: Octets, pool: Pool, text: bool) -> tuple[Codes, Octets]:
+    """Views of octets, and those that do not fit into their view."""
+    views = np.empty((len(codes), 2), np.int64)
+    extra = np.frombuffer(bytes(pool.extra), np.uint8)
+    shown = views.view(np.uint8).reshape(-1)
+    used = span_views(codes, bits, pool.octets, extra, text, views, shown)
+    behind = np.empty(used, np.uint8)
+    if used:
+        put_behind(codes, bits, pool.octets, extra, views, behind)
+    return views, behind
 
 
-_ARROW = {
-    ColumnType.INT32: (pyarrow.int32(), np.int32),
-    ColumnType.INT64: (pyarrow.int64(), np.int64),
-}
+def _texts(declared: Field, codes: Codes, bits: Octets, pool: Pool) -> list[NDArray[Any]]:
+    """Views of texts, and the octets of those that do not fit into their view."""
+    shift, wordings = ARGUMENT_BITS, _templates(len(TEXTS))
+    if declared.name == "tcp.flags.str":
+        shift, wordings = 0, _flags()
+    elif declared.name.startswith(_ENDS):
+        wordings, codes = DOTTED_QUADS, _with_ipv6_told(codes, bits, pool)
+    told, octets = pool.told()
+    views = np.empty((len(codes), 2), np.int64)
+    recent = np.full((RECENT, 3), -1, np.int64)
+    behind = np.empty(min(len(codes), _set(bits)) * longest(wordings), np.int64)
+    used = text_views(codes, bits, shift, told, wordings, recent, views, behind)
+    if used < 0:
+        raise KeyError(f"no text of {declared.name} has the code {codes[-1 - used]:#x}")
+    behind.resize(used, refcheck=False)
+    return [views, wordings.octets, behind, octets]
 
 
-def _plain(kind: ColumnType, values: Values, valid: Valid) -> polars.Series:
-    validity = _bits(valid)
-    if kind is ColumnType.BOOLEAN:
-        # What stands where nothing is valid may be anything.
-        buffers = [validity, _bits(((values != 0) & (valid != 0)).view(np.uint8))]
-        return _series(pyarrow.Array.from_buffers(pyarrow.bool_(), len(values), buffers))
-    arrow, dtype = _ARROW[kind]
-    buffers = [validity, pyarrow.py_buffer(values.astype(dtype, copy=True))]
-    return _series(pyarrow.Array.from_buffers(arrow, len(values), buffers))
-
-
-def _series(array: pyarrow.Array) -> polars.Series:
-    series = polars.from_arrow(array)
-    if not isinstance(series, polars.Series):
-        raise TypeError(f"an Arrow array became a {type(series).__name__}")
-    return series
-
-
-def _octets_as_text(values: Values, valid: Valid, pool: Pool) -> polars.Series:
-    views = np.zeros((len(values), 16), np.uint8)
-    extra = _extra(pool)
-    behind = np.empty(gather.text_octets(values, valid, pool.octets, extra), np.uint8)
-    gather.spans_to_text_views(values, valid, pool.octets, extra, views, behind)
-    buffers = [_bits(valid), pyarrow.py_buffer(views), pyarrow.py_buffer(behind)]
-    return _series(pyarrow.Array.from_buffers(pyarrow.string_view(), len(values), buffers))
-
-
-def _extra(pool: Pool) -> Bytes:
-    return np.frombuffer(bytes(pool.extra), np.uint8)
-
-
-def _binary(values: Values, valid: Valid, pool: Pool) -> polars.Series:
-    views = np.zeros((len(values), 16), np.uint8)
-    behind = np.empty(gather.long_octets(values, valid), np.uint8)
-    extra = _extra(pool)
-    gather.spans_to_views(values, valid, pool.octets, extra, views, behind)
-    buffers = [_bits(valid), pyarrow.py_buffer(views), pyarrow.py_buffer(behind)]
-    return _series(pyarrow.Array.from_buffers(pyarrow.binary_view(), len(values), buffers))
-
-
-def _texts(declared: Field, values: Values, valid: Valid, pool: Pool) -> polars.Series:
-    if declared.name.startswith(_ENDS) and _all_ipv4(values, valid):
-        return _dotted_quads(values, valid)
-    shown = valid != 0
-    if not (values[shown] >= 0).any():
-        return _looked_up(polars.Series(pool.texts, dtype=polars.String), -1 - values, shown)
-    if declared.name == "tcp.flags.str" and not (values[shown] < 0).any():
-        return _looked_up(_all_flags(), values, shown)
-    codes = _plain(ColumnType.INT64, values, valid)
-    known = codes.drop_nulls().unique()
-    if declared.name == "tcp.flags.str" or declared.name.startswith(_ENDS):
-        texts = [_text(declared, code, pool) for code in known]
-        spelt = polars.Series(texts, dtype=polars.String)
-    else:
-        known, spelt = _spelt(known, pool)
-    return codes.replace_strict(known, spelt, return_dtype=polars.String)
-
-
-def _spelt(codes: polars.Series, pool: Pool) -> tuple[polars.Series, polars.Series]:
-    """Codes, in another order, and their texts: those of one template are filled in at once."""
-    templates = codes // (1 << ARGUMENT_BITS)
-    parts: list[polars.Series] = []
-    texts: list[polars.Series] = []
-    for number in templates.unique().to_list():
-        part = codes.filter(templates == number)
-        prefix, hole, suffix = TEXTS.get(number, "").partition("{}")
-        if hole:
-            texts.append(prefix + (part & _ARGUMENT_MASK).cast(polars.String) + suffix)
-        else:
-            each = [pool.texts[-1 - code] if code < 0 else spelled(code) for code in part]
-            texts.append(polars.Series(each, dtype=polars.String))
-        parts.append(part)
-    return polars.concat(parts), polars.concat(texts)
-
-
-def _looked_up(texts: polars.Series, places: Values, shown: NDArray[np.bool_]) -> polars.Series:
-    return texts.gather(_plain(ColumnType.INT64, places, shown.view(np.uint8)))
+def _set(bits: Octets) -> int:
+    return int(np.bitwise_count(bits).sum())
 
 
 @cache
-def _all_flags() -> polars.Series:
-    return polars.Series([flags_text(flags) for flags in range(1 << len(FLAG_LETTERS))])
+def _templates(count: int) -> Wordings:
+    """The ``count`` texts of TEXTS, and what is said of packets that ran out of octets."""
+    first = MALFORMED_PACKET >> ARGUMENT_BITS
+    malformed = range(first, first + len(PROTOCOL_TITLES))
+    phrases = {number: template(text) for number, text in TEXTS.items()}
+    phrases |= {number: whole(spelled(number << ARGUMENT_BITS)) for number in malformed}
+    return wordings_of(phrases)
 
 
-def _all_ipv4(values: Values, valid: Valid) -> bool:
-    """Whether all values are IPv4 addresses that a kernel found."""
-    return not ((values >> 32 != 0) & (valid != 0)).any()
+@cache
+def _flags() -> Wordings:
+    every = range(1 << len(FLAG_LETTERS))
+    return wordings_of({flags: whole(flags_text(flags)) for flags in every})
 
 
-def _dotted_quads(values: Values, valid: Valid) -> polars.Series:
-    views = np.zeros((len(values), 16), np.uint8)
-    behind = np.empty(len(values) * gather.LONGEST_IPV4, np.uint8)
-    text = np.empty(gather.LONGEST_IPV4, np.uint8)
-    used = gather.addresses_to_views(values, valid, views, behind, text)
-    long = pyarrow.py_buffer(behind[:used].copy())
-    buffers = [_bits(valid), pyarrow.py_buffer(views), long]
-    return _series(pyarrow.Array.from_buffers(pyarrow.string_view(), len(values), buffers))
-
-
-def _text(declared: Field, code: int, pool: Pool) -> str:
-    if code < 0:
-        return pool.texts[-1 - code]
-    return flags_text(code) if declared.name == "tcp.flags.str" else _address(code, pool)
+def _with_ipv6_told(codes: Codes, bits: Octets, pool: Pool) -> Codes:
+    """The same codes, but those of IPv6 addresses stand for texts of the pool."""
+    rows = np.flatnonzero(codes >= V6_ADDRESS)
+    rows = rows[bits[rows >> 3] >> (rows & 7) & 1 != 0]
+    if not len(rows):
+        return codes
+    spans = (codes[rows] & _OFFSET_MASK) << SPAN_BITS | 16
+    every = np.full(-(-len(rows) // 8), 255, np.uint8)
+    addresses = _series(
+        pyarrow.binary_view(), len(rows), [every, *_spans(spans, every, pool, False)]
+    )
+    known = addresses.unique()
+    told = [pool.text(spell_ipv6(address)) for address in known]
+    replaced = codes.copy()
+    replaced[rows] = addresses.replace_strict(known, told, return_dtype=polars.Int64).to_numpy()
+    return replaced
 
 
 def flags_text(flags: int) -> str:
@@ -204,10 +202,3 @@ def flags_text(flags: int) -> str:
         letter if flags >> bit & 1 else FLAG_UNSET
         for letter, bit in zip(FLAG_LETTERS, bits, strict=True)
     )
-
-
-def _address(code: int, pool: Pool) -> str:
-    if code & V6_ADDRESS:
-        at = code & _OFFSET_MASK
-        return spell_ipv6(pool.octets[at : at + 16].tobytes())
-    return spell_ipv4(code)

@@ -8,14 +8,14 @@ from decoders.fields import FIELDS, ITEM, LENGTH, OCTETS, WITH_OCTETS, stored
 from decoders.ports import TCP_CLAIMED, UDP_CLAIMED
 
 FIELD_NAMES = tuple(FIELDS)
-_FIELD_NUMBERS = {name: number for number, name in enumerate(FIELD_NAMES)}
+FIELD_NUMBERS = {name: number for number, name in enumerate(FIELD_NAMES)}
 
 
 def field(name: str) -> int:
     """Number of a field that has a column; raises KeyError for others."""
     if [found.name for found in stored((name,))] != [name]:
         raise KeyError(name)
-    return _FIELD_NUMBERS[name]
+    return FIELD_NUMBERS[name]
 
 
 LOOKED_INTO = {

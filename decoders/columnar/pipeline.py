@@ -1,8 +1,8 @@
 """A capture through the columnar decoder on all cores: read beside, decoded in threads, in order.
 
-One thread reads and decompresses, as many as there are cores decode batches, and the caller's puts
-what they found in file order. Between them there are queues of a few batches, so that memory does
-not depend on the size of the capture.
+One thread reads and decompresses, as many as there are cores decode batches and make their tables,
+and between these the caller's looks at what they owe to one another, in file order. There are
+queues of a few batches, so that memory does not depend on the size of the capture.
 """
 
 from __future__ import annotations
@@ -91,24 +91,33 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[polars.DataFrame]:
         yield self._decoder.empty()
-        waiting: deque[Future[Decoded]] = deque()
+        decoding: deque[Future[Decoded]] = deque()
+        tables: deque[Future[polars.DataFrame]] = deque()
         source = ahead(batches(self._capture, self._octets), AHEAD)
         with ThreadPoolExecutor(self._workers) as pool, closing(source):
             for batch in source:
                 kept = self._kept(batch)
                 if kept is not None and not kept.any():
                     continue
-                waiting.append(pool.submit(self._decoder.decode, batch, kept))
-                if len(waiting) > self._workers:
-                    yield self._finish(waiting.popleft())
-            while waiting:
-                yield self._finish(waiting.popleft())
+                decoding.append(pool.submit(self._decoder.decode, batch, kept))
+                if len(decoding) > self._workers:
+                    tables.append(self._followed(decoding.popleft(), pool))
+                if len(tables) > self._workers:
+                    yield tables.popleft().result()
+            while decoding:
+                tables.append(self._followed(decoding.popleft(), pool))
+            while tables:
+                yield tables.popleft().result()
 
-    def _finish(self, decoded: Future[Decoded]) -> polars.DataFrame:
-        chunk = self._decoder.finish(decoded.result())
+    def _followed(
+        self, decoding: Future[Decoded], pool: ThreadPoolExecutor
+    ) -> Future[polars.DataFrame]:
+        """The table of the next batch, in the making."""
+        decoded = decoding.result()
+        self._decoder.follow(decoded)
         if self._progress is not None:
             self._progress(self._decoder.count)
-        return chunk
+        return pool.submit(self._decoder.table, decoded)
 
     def _kept(self, batch: Batch) -> NDArray[np.bool_] | None:
         if self._keep is None:

@@ -249,16 +249,17 @@ class _Records(pcapng.Reader):
 
 def _clocks(ports: Sequence[pcapng.Port]) -> Clocks:
     rows = [_clock(port) for port in ports]
-    return Clocks(*(np.array([row[at] for row in rows], np.int64) for at in range(4)))
+    return Clocks(*(np.array([row[at] for row in rows], np.int64) for at in range(5)))
 
 
-def _clock(port: pcapng.Port) -> tuple[int, int, int, int]:
+def _clock(port: pcapng.Port) -> tuple[int, int, int, int, int]:
     fcs = port.interface.fcs_octets
     known = -1 if fcs is None else fcs
     large = port.denominator > (LARGEST_TIME if port.numerator == 1 else _LARGEST_BINARY)
     if large or abs(port.offset_ns) >= LARGEST_TIME:
-        return 0, 1, 0, known
-    return port.numerator, port.denominator, port.offset_ns, known
+        return 1, 1, -1, 0, known
+    most = LARGEST_TIME // port.numerator
+    return port.numerator, port.denominator, most, port.offset_ns, known
 
 
 def _pcapng(window: Window) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars
 import pytest
 
-from decoders.columnar import decoder as columnar_decoder
+from decoders.columnar import running
 from decoders.columnar.decoder import ColumnarDecoder
 from decoders.columnar.records import batches
 from decoders.containers import Capture, capture_files, open_captures
@@ -121,11 +121,9 @@ def test_room_that_runs_out_changes_nothing(
 ) -> None:
     capture = open_captures([path for path in CAPTURES if path.stem == "icmp_embedded"])
     _, usual = columnar(capture, EVERYTHING)
-    more, sizes = columnar_decoder._grown, []
-    monkeypatch.setattr(columnar_decoder, name, at_first)
-    monkeypatch.setattr(
-        columnar_decoder, "_grown", lambda sink: sizes.append(len(sink)) or more(sink)
-    )
+    more, sizes = running._grown, []
+    monkeypatch.setattr(running, name, at_first)
+    monkeypatch.setattr(running, "_grown", lambda sink: sizes.append(len(sink)) or more(sink))
     _, packets = columnar(capture, EVERYTHING)
     assert len(sizes) > 2
     assert packets.equals(usual, null_equal=True)

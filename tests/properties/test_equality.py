@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from decoders.columnar import decoder as columnar
 from decoders.columnar.decoder import ColumnarDecoder, Decoded
+from decoders.columnar.running import Kernels
 from decoders.frames import Frame
 from decoders.reference import Decoder
 from tests.properties.decoded import rows_by
@@ -37,14 +37,13 @@ def test_a_bug_of_one_decoder_is_told_with_frame_and_field(monkeypatch: pytest.M
 
 
 def test_a_frame_too_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = ColumnarDecoder.finish
+    follow = ColumnarDecoder.follow
 
-    def counted(self: ColumnarDecoder, decoded: Decoded) -> object:
-        made = finish(self, decoded)
+    def counted(self: ColumnarDecoder, decoded: Decoded) -> None:
+        follow(self, decoded)
         self.count += 1
-        return made
 
-    monkeypatch.setattr(ColumnarDecoder, "finish", counted)
+    monkeypatch.setattr(ColumnarDecoder, "follow", counted)
     assert compare(SCAN, FIELDS).differences == ("count: columnar 41, reference 40",)
 
 
@@ -69,7 +68,7 @@ def test_the_columnar_decoder_is_the_one_that_ran(monkeypatch: pytest.MonkeyPatc
     def run(*_: object) -> object:
         raise Ran(len(_))
 
-    monkeypatch.setattr(columnar, "_run", run)
+    monkeypatch.setattr(Kernels, "run", run)
     assert len(rows_by("reference", SCAN, FIELDS)) == 40
     with pytest.raises(Ran):
         rows_by("columnar", SCAN, FIELDS)

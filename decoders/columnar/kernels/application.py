@@ -23,6 +23,7 @@ from decoders.columnar.kernels.sink import (
     item,
     lacks,
     put,
+    u8,
     u16,
     u32,
 )
@@ -106,7 +107,7 @@ def _begins(octets: NDArray[np.uint8], start: int, end: int, words: NDArray[np.u
             continue
         same = True
         for nth in range(size):
-            same = same and octets[start + nth] == words[row, 1 + nth]
+            same = same and u8(octets, start + nth) == words[row, 1 + nth]
         if same:
             return True
     return False
@@ -185,17 +186,17 @@ def udp_payload(
 @part
 def _is_snmp(octets: NDArray[np.uint8], start: int, end: int) -> bool:
     """A BER sequence as long as what is there, with a version first."""
-    if end - start < 2 or octets[start] != 0x30:
+    if end - start < 2 or u8(octets, start) != 0x30:
         return False
-    size, begin = np.int64(octets[start + 1]), 2
+    size, begin = u8(octets, start + 1), 2
     if size & 0x80:
         begin += size & 0x7F
         size = np.int64(0)
         for at in range(start + 2, min(start + begin, end)):
             if size > 1 << 32:
                 return False
-            size = (size << 8) | np.int64(octets[at])
-    return begin + size == end - start and size > 0 and octets[start + begin] == 2
+            size = (size << 8) | u8(octets, at)
+    return begin + size == end - start and size > 0 and u8(octets, start + begin) == 2
 
 
 @inlined
@@ -234,7 +235,7 @@ def _recognised(
     else:
         item(sink, _F_DHCPV6, start, end, limit - start)
         note_bit(sink, HAS_ADDRESS_CONTROL)
-        put(sink, _F_MSGTYPE, octets[start])
+        put(sink, _F_MSGTYPE, u8(octets, start))
         smallest = 4
     status = lacks(start, end, limit, limit - start)
     if status:
@@ -253,11 +254,11 @@ def _dhcp_ends(octets: NDArray[np.uint8], start: int, end: int) -> bool:
         return end - start >= BOOTP_SIZE
     at = start + DHCP_OPTIONS
     while at < end:
-        kind = octets[at]
+        kind = u8(octets, at)
         if kind == DHCP_END:
             return True
         if kind == 0:
             at += 1
         else:
-            at += 2 + (np.int64(octets[at + 1]) if at + 1 < end else 0)
+            at += 2 + (u8(octets, at + 1) if at + 1 < end else 0)
     return at == end

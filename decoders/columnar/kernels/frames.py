@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.classes import FACTS
 from decoders.columnar.jit import kernel, merged
+from decoders.columnar.kernels.columns import Columns, write_rows
 from decoders.columnar.kernels.link import ETHERNET, left_over, link_layer
 from decoders.columnar.kernels.network import upper
 from decoders.columnar.kernels.sink import (
@@ -19,6 +22,7 @@ from decoders.columnar.kernels.sink import (
     EXCESS,
     FACTS_AT,
     FACTS_WANTED,
+    GROUP,
     HEADER_AT,
     HEADER_PLACES,
     HEADER_SEEN,
@@ -41,6 +45,7 @@ from decoders.columnar.kernels.sink import (
     QUOTES,
     TRIM,
     VERSION,
+    WRITTEN,
     Rows,
     Sink,
     begin_row,
@@ -59,20 +64,36 @@ _F_FCS = field("eth.fcs")
 _SMALLER = text("frame length is less than captured length")
 
 
+class Frames(NamedTuple):
+    """The frames of a batch."""
+
+    starts: NDArray[np.int64]
+    """[row]: offset of the frame among the batch's octets."""
+    captured: NDArray[np.int64]
+    wire: NDArray[np.int64]
+    """[row]: octets that were captured, and that were on the wire."""
+    interface: NDArray[np.int32]
+    """[row]: place of its interface in the next two."""
+    links: NDArray[np.int64]
+    fcs: NDArray[np.int64]
+    """Link type; octets of frame check sequence, -1: not known."""
+
+
 @kernel
 def decode_frames(
     sink: Sink,
     rows: Rows,
+    columns: Columns,
     octets: NDArray[np.uint8],
-    frames: NDArray[np.int64],
+    frames: Frames,
     first: int,
 ) -> int:
-    """Decode frames from row ``first`` on; the row at which room ran out, or their number.
-
-    ``frames`` [row, 5]: offset, captured octets, octets on the wire, link type, octets of frame
-    check sequence (-1: not known).
-    """
-    for row in range(first, len(frames)):
+    """Decode frames from row ``first`` on; the row to go on with when OVERFLOW says that room ran
+    out, else their number."""
+    count = len(frames.starts)
+    for row in range(first, count):
+        if row % GROUP == 0 and row > sink[WRITTEN] and not write_rows(sink, columns, row):
+            return row
         status = _frame(sink, octets, row, frames)
         if sink[OCTETS_WANTED] and status != DELEGATE and not look_into(sink):
             status = DELEGATE
@@ -92,13 +113,16 @@ def decode_frames(
         if sink[FACTS_WANTED]:
             for place in range(FACTS):
                 rows.facts[row, place] = sink[FACTS_AT + place]
-    return len(frames)
+    if count > sink[WRITTEN]:
+        write_rows(sink, columns, count)
+    return count
 
 
 @merged
-def _frame(sink: Sink, octets: NDArray[np.uint8], row: int, frames: NDArray[np.int64]) -> int:
-    start, captured, wire = frames[row, 0], frames[row, 1], frames[row, 2]
-    link, fcs = frames[row, 3], frames[row, 4]
+def _frame(sink: Sink, octets: NDArray[np.uint8], row: int, frames: Frames) -> int:
+    start, captured, wire = frames.starts[row], frames.captured[row], frames.wire[row]
+    interface = frames.interface[row]
+    link, fcs = frames.links[interface], frames.fcs[interface]
     begin_row(sink, row)
     sink[NODE], sink[CURRENT], sink[MARKS] = 0, 0, 0
     sink[TRIM], sink[DEPTH], sink[NEXT], sink[PROTO], sink[QUOTES] = -1, 0, 0, -1, 0

@@ -26,6 +26,7 @@ from decoders.columnar.kernels.sink import (
     item,
     lacks,
     put,
+    u8,
 )
 from decoders.columnar.numbers import field, protocol, text
 
@@ -47,9 +48,9 @@ def add_up(octets: NDArray[np.uint8], start: int, end: int) -> int:
     total = np.int64(0)
     words = (end - start) // 2
     for word in range(words):
-        total += (np.int64(octets[start + 2 * word]) << 8) | np.int64(octets[start + 2 * word + 1])
+        total += (u8(octets, start + 2 * word) << 8) | u8(octets, start + 2 * word + 1)
     if (end - start) & 1:
-        total += np.int64(octets[end - 1]) << 8
+        total += u8(octets, end - 1) << 8
     return total
 
 
@@ -74,11 +75,11 @@ def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     status = lacks(start, end, limit, 6)
     if status:
         return status
-    kind = np.int64(octets[start])
+    kind = u8(octets, start)
     item(sink, _F_ICMP, start, end, end - start)
     put(sink, _F_TYPE, kind)
     note_type(sink, kind)
-    put(sink, _F_CODE, octets[start + 1])
+    put(sink, _F_CODE, u8(octets, start + 1))
     judged = UNVERIFIED
     if end == limit and not sink[SIDE]:
         judged = GOOD if is_good(add_up(octets, start, end)) else BAD
@@ -89,13 +90,13 @@ def icmp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
         status = lacks(start, end, limit, 8)
         if status:
             return status
-        words = np.int64(octets[start + 5])
+        words = u8(octets, start + 5)
         at = start + 8
         if kind in (3, 11, 12) and words and words * 4 <= limit - at:
             limit = at + words * 4
             end = min(end, limit)
         if kind == 5 and end > at:
-            limit = min(limit, at + (np.int64(octets[at]) & 15) * 4 + 8)
+            limit = min(limit, at + (u8(octets, at) & 15) * 4 + 8)
             end = min(end, limit)
         _quote(sink, IPV4, at, end, limit)
     elif kind in (0, 8):
@@ -120,7 +121,7 @@ def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    kind = np.int64(octets[start])
+    kind = u8(octets, start)
     if kind == REDIRECT_V6:
         return DELEGATE
     item(sink, _F_ICMPV6, start, end, end - start)
@@ -129,7 +130,7 @@ def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
     status = lacks(start, end, limit, 2)
     if status:
         return status
-    put(sink, _F_CODE_6, octets[start + 1])
+    put(sink, _F_CODE_6, u8(octets, start + 1))
     status = lacks(start, end, limit, 4)
     if status:
         return status
@@ -138,7 +139,7 @@ def icmpv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: i
         status = lacks(start, end, limit, 8)
         if status:
             return status
-        words = np.int64(octets[start + 4])
+        words = u8(octets, start + 4)
         at = start + 8
         if kind in (1, 3) and words and words * 8 <= limit - at:
             limit = at + words * 8

@@ -43,6 +43,7 @@ from decoders.columnar.kernels.sink import (
     octet_or_0,
     put,
     put_span,
+    u8,
     u16,
     u32,
     undecoded,
@@ -134,7 +135,7 @@ def left_over(sink: Sink, octets: NDArray[np.uint8]) -> int:
         stop = min(at + short_of, end)
         zeros = True
         for place in range(at, stop):
-            zeros = zeros and octets[place] == 0
+            zeros = zeros and u8(octets, place) == 0
         if zeros:
             if stop - at < short_of:
                 return SHORT
@@ -190,7 +191,7 @@ def _look_behind(
 @part
 def _llc_size(octets: NDArray[np.uint8], start: int, end: int) -> int:
     """Octets of an 802.2 header, with SNAP's: its three first octets tell."""
-    if start + 2 <= end and octets[start] == 0xAA and octets[start + 1] == 0xAA:
+    if start + 2 <= end and u8(octets, start) == 0xAA and u8(octets, start + 1) == 0xAA:
         return 8
     return 3 if octet_or_0(octets, start + 2, end) & 3 == 3 else 4
 
@@ -206,12 +207,12 @@ def llc(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     status = lacks(start, end, limit, 2) or lacks(start, end, limit, 3)
     if status:
         return status
-    dsap, ssap = octets[start], octets[start + 1]
+    dsap, ssap = u8(octets, start), u8(octets, start + 1)
     if dsap == 0xAA and ssap == 0xAA:
         status = lacks(start, end, limit, 8)
         if status:
             return status
-        organisation = (u16(octets, start + 3) << 8) | np.int64(octets[start + 5])
+        organisation = (u16(octets, start + 3) << 8) | u8(octets, start + 5)
         kind = u16(octets, start + 6)
         if organisation in (0, 0xF8):
             if is_tag(kind) or kind in (MPLS, MPLS_MULTICAST):
@@ -245,7 +246,7 @@ def _length_frame(
     if start + kind < limit:
         limit = start + kind
         end = min(end, limit)
-    if start + 2 <= sink[DATA_END] and octets[start] == 255 and octets[start + 1] == 255:
+    if start + 2 <= sink[DATA_END] and u8(octets, start) == 255 and u8(octets, start + 1) == 255:
         enter(sink, _IPX)
         status = lacks(start, end, limit, 30)
     else:
@@ -266,7 +267,7 @@ def ethernet(
     item(sink, _F_ETH, start, end, 14)
     put_span(sink, _F_DST, start, 6)
     put_span(sink, _F_SRC, start + 6, 6)
-    if octets[start + 6] & 1:
+    if u8(octets, start + 6) & 1:
         expert(sink, WARNING, PROTOCOL_GROUP, _GROUP_SOURCE)
     kind = u16(octets, start + 12)
     if 0 < kind <= LARGEST_LENGTH:
@@ -426,8 +427,8 @@ def _loopback(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit
         return status
     item(sink, _F_NULL, start, end, 4)
     family = u32(octets, start)
-    little = np.int64(octets[start]) | (np.int64(octets[start + 1]) << 8)
-    if octets[start + 2] == 0 and octets[start + 3] == 0:
+    little = u8(octets, start) | (u8(octets, start + 1) << 8)
+    if u8(octets, start + 2) == 0 and u8(octets, start + 3) == 0:
         family = little
     start += 4
     if family == 2:
@@ -453,7 +454,7 @@ def _raw(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     status = lacks(start, end, limit, 8)
     if status:
         return status
-    version = octets[start] >> 4
+    version = u8(octets, start) >> 4
     if version in (4, 6):
         go_on(sink, IPV4 if version == 4 else IPV6, start, end, limit)
         return OK
@@ -519,7 +520,7 @@ def _rare_link(
         status = lacks(start, end, limit, 1)
         if status:
             return status
-        if octets[start] in (0x0F, 0x8F):
+        if u8(octets, start) in (0x0F, 0x8F):
             return _cisco(sink, octets, start, end, limit)
         return serial(sink, octets, start, end, limit)
     if link == CISCO:

@@ -56,6 +56,7 @@ from decoders.columnar.kernels.sink import (
     put,
     put_span,
     turn_to,
+    u8,
     u16,
     u16_or_0,
     u32,
@@ -198,7 +199,7 @@ def _rare_payload(
         return DELEGATE
     if proto == IGMP:
         status = _recognised(sink, start, end, limit, _IGMP, _F_IGMP, 1)
-        if status == OK and octets[start] in (0x11, 0x12, 0x16, 0x17, 0x22):
+        if status == OK and u8(octets, start) in (0x11, 0x12, 0x16, 0x17, 0x22):
             append(sink, _IGMP)
         return status
     if proto == ESP:
@@ -208,7 +209,7 @@ def _rare_payload(
     if proto == PIM:
         enter(sink, _PIM)
         status = lacks(start, end, limit, 1)
-        if status == OK and octets[start] == PIM_REGISTER:
+        if status == OK and u8(octets, start) == PIM_REGISTER:
             undecoded(sink, _REGISTER)
         return status
     _name_carrier(sink, proto)
@@ -249,7 +250,7 @@ def arp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     status = lacks(start, end, limit, 8)
     if status:
         return status
-    hardware, width = np.int64(octets[start + 4]), np.int64(octets[start + 5])
+    hardware, width = u8(octets, start + 4), u8(octets, start + 5)
     total = 8 + 2 * hardware + 2 * width
     limit = min(limit, start + total)
     end = min(end, limit)
@@ -274,7 +275,7 @@ def ipv4(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    version, size = np.int64(octets[start]) >> 4, (np.int64(octets[start]) & 15) * 4
+    version, size = u8(octets, start) >> 4, (u8(octets, start) & 15) * 4
     item(sink, _F_IP, start, end, size)
     put(sink, _F_VERSION, version)
     if version != 4:
@@ -314,9 +315,9 @@ def _cut_header(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, lim
     if captured >= 8:
         _flags_and_offset(sink, u16(octets, start + 6))
     if captured >= 9:
-        put(sink, _F_TTL, octets[start + 8])
+        put(sink, _F_TTL, u8(octets, start + 8))
     if captured >= 10:
-        put(sink, _F_PROTO, octets[start + 9])
+        put(sink, _F_PROTO, u8(octets, start + 9))
     if captured >= 12:
         put(sink, _F_CHECKSUM, u16(octets, start + 10))
         put(sink, _F_STATUS, 2)
@@ -340,7 +341,7 @@ def _whole_header(
     offset = u16(octets, start + 6)
     if offset & MORE_OR_OFFSET:
         return DELEGATE
-    ttl, proto = np.int64(octets[start + 8]), np.int64(octets[start + 9])
+    ttl, proto = u8(octets, start + 8), u8(octets, start + 9)
     src, dst = u32(octets, start + 12), u32(octets, start + 16)
     put(sink, _F_ID, u16(octets, start + 4))
     _flags_and_offset(sink, offset)
@@ -394,7 +395,7 @@ def _end_of_source_route(
         status = lacks(start, end, limit, at + 1)
         if status:
             return status, 0
-        kind = octets[start + at]
+        kind = u8(octets, start + at)
         if kind == 0:
             return OK, 0
         if kind == 1:
@@ -403,14 +404,14 @@ def _end_of_source_route(
         status = lacks(start, end, limit, at + 2)
         if status:
             return status, 0
-        length = np.int64(octets[start + at + 1])
+        length = u8(octets, start + at + 1)
         if length < 2 or at + length > size:
             return OK, 0
         if kind in (131, 137):
             status = lacks(start, end, limit, at + (3 if length < 3 else length))
             if status:
                 return status, 0
-            pointer = octets[start + at + 2]
+            pointer = u8(octets, start + at + 2)
             if pointer < 4 or pointer % 4 != 0 or pointer > length:
                 return OK, 0
             return OK, u32(octets, start + at + length - 4)
@@ -423,7 +424,7 @@ def _options(sink: Sink, octets: NDArray[np.uint8], at: int, end: int) -> None:
     """What is wrong with the options of an IPv4 header."""
     fillers = 0
     while at < end:
-        kind = octets[at]
+        kind = u8(octets, at)
         if kind == 0:
             break
         if kind == 1:
@@ -438,7 +439,7 @@ def _options(sink: Sink, octets: NDArray[np.uint8], at: int, end: int) -> None:
             expert(sink, WARNING, PROTOCOL_GROUP, _BAD_OPTION)
             break
         if kind in (131, 137) and length > 2:
-            pointer = octets[at + 2]
+            pointer = u8(octets, at + 2)
             if pointer < 4 or pointer % 4 != 0:
                 expert(sink, WARNING, PROTOCOL_GROUP, _LYING_ROUTE)
         at += length
@@ -453,7 +454,7 @@ def ipv6(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    version = np.int64(octets[start]) >> 4
+    version = u8(octets, start) >> 4
     put(sink, _F_VERSION, version)
     if version != 6:
         expert(sink, ERROR, MALFORMED_GROUP, _WRONG_VERSION_6 + version)
@@ -490,9 +491,9 @@ def _fields_6(sink: Sink, octets: NDArray[np.uint8], start: int, captured: int) 
     """The fields of an IPv6 header that are there."""
     if captured >= 7:
         put(sink, _F_PLEN, u16(octets, start + 4))
-        put(sink, _F_NXT, octets[start + 6])
+        put(sink, _F_NXT, u8(octets, start + 6))
     if captured >= 8:
-        put(sink, _F_HLIM, octets[start + 7])
+        put(sink, _F_HLIM, u8(octets, start + 7))
     if captured >= 24:
         put_span(sink, _F_SRC6, start + 8, 16)
     if captured >= 40:
@@ -502,7 +503,7 @@ def _fields_6(sink: Sink, octets: NDArray[np.uint8], start: int, captured: int) 
 @inlined
 def _jumbo(octets: NDArray[np.uint8], at: int, end: int) -> int:
     """Length in a jumbo payload option that begins the hop-by-hop header; else 0."""
-    if at + 6 > end or octets[at] != 0xC2 or octets[at + 1] != 4:
+    if at + 6 > end or u8(octets, at) != 0xC2 or u8(octets, at + 1) != 4:
         return 0
     length = u32(octets, at + 2)
     return length if length > 0xFFFF else 0
@@ -524,9 +525,9 @@ def _extensions(
         status = _extension(sink, octets, following, start, end, limit)
         if status:
             return status
-        units = np.int64(octets[start + 1])
+        units = u8(octets, start + 1)
         size = (units + 2) * 4 if following == AH else (units + 1) * 8
-        following = np.int64(octets[start])
+        following = u8(octets, start)
         start += size
     return DELEGATE
 
@@ -549,7 +550,7 @@ def _extension(
     status = lacks(start, end, limit, 2)
     if status:
         return status
-    units = np.int64(octets[start + 1])
+    units = u8(octets, start + 1)
     size = (units + 2) * 4 if kind == AH else (units + 1) * 8
     if kind == HOP_BY_HOP:
         put(sink, _F_HOPOPTS, 1)
@@ -570,7 +571,7 @@ def _extension(
 @inlined
 def _final_destination(sink: Sink, octets: NDArray[np.uint8], start: int, size: int) -> None:
     """With segments left, conversations use the last address."""
-    kind, left = octets[start + 2], octets[start + 3]
+    kind, left = u8(octets, start + 2), u8(octets, start + 3)
     if kind == 0:
         expert(sink, NOTE, DEPRECATED, _OLD_ROUTING)
     if left == 0 or size < 24:

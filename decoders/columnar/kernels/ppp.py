@@ -21,6 +21,7 @@ from decoders.columnar.kernels.sink import (
     item,
     lacks,
     put,
+    u8,
     u16,
     u16_or_0,
     undecoded,
@@ -65,9 +66,9 @@ def _header(
         return status
     tags = u16(octets, start + 4) if present == _F_PPPOED else 0
     item(sink, present, start, end, 6 + tags)
-    put(sink, _F_VERSION, octets[start] >> 4)
-    put(sink, _F_TYPE, octets[start] & 15)
-    put(sink, _F_CODE, octets[start + 1])
+    put(sink, _F_VERSION, u8(octets, start) >> 4)
+    put(sink, _F_TYPE, u8(octets, start) & 15)
+    put(sink, _F_CODE, u8(octets, start + 1))
     put(sink, _F_SESSION, u16(octets, start + 2))
     put(sink, _F_LENGTH, u16(octets, start + 4))
     return OK
@@ -124,7 +125,7 @@ def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: 
     enter(sink, _PPP)
     limit = min(limit, at + length)
     end = min(end, limit)
-    item(sink, _F_PPP, at, end, 1 if octets[at] & 1 else 2)
+    item(sink, _F_PPP, at, end, 1 if u8(octets, at) & 1 else 2)
     return control_packet(sink, octets, at, end, limit)
 
 
@@ -134,11 +135,11 @@ def control_packet(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, 
     status = lacks(start, end, limit, 1)
     if status:
         return status
-    size = 1 if octets[start] & 1 else 2
+    size = 1 if u8(octets, start) & 1 else 2
     status = lacks(start, end, limit, size)
     if status:
         return status
-    proto = np.int64(octets[start]) if size == 1 else u16(octets, start)
+    proto = u8(octets, start) if size == 1 else u16(octets, start)
     put(sink, _F_PROTOCOL, proto)
     if proto >= FIRST_CONTROL:
         decide(sink, KIND_CONTROL)
@@ -205,7 +206,7 @@ def _control(
     status = lacks(start, end, limit, 4)
     if status:
         return status
-    code, length = np.int64(octets[start]), u16(octets, start + 2)
+    code, length = u8(octets, start), u16(octets, start + 2)
     item(sink, present, start, end, max(length, 4))
     put(sink, _F_PPP_CODE, code)
     if name == _LCP and code == PROTOCOL_REJECT:
@@ -236,7 +237,7 @@ def _authentication(
     if status:
         return status
     item(sink, present, start, end, u16_or_0(octets, start + 2, end))
-    put(sink, code, octets[start])
+    put(sink, code, u8(octets, start))
     status = lacks(start, end, limit, 4)
     if status:
         return status
@@ -246,8 +247,8 @@ def _authentication(
 @part
 def serial(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPP behind its name, with or without HDLC's address and control."""
-    framed = end - start >= 2 and octets[start] == 0xFF and octets[start + 1] == 0x03
-    size = 1 if octets[start] & 1 else 2
+    framed = end - start >= 2 and u8(octets, start) == 0xFF and u8(octets, start + 1) == 0x03
+    size = 1 if u8(octets, start) & 1 else 2
     item(sink, _F_PPP, start, end, 4 if framed else size)
     status = lacks(start, end, limit, 2)
     if status:

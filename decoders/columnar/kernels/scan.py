@@ -13,6 +13,8 @@ SECOND = 1_000_000_000
 EPB = 6
 OPTION_END, OPTION_COMMENT, OPTION_FLAGS = 0, 1, 2
 LARGEST_TIME = 1 << 62
+_PLACES = (1 << 62) - 1
+"""No place is negative: with that known, neighbouring octets are read at once."""
 
 
 class Found(NamedTuple):
@@ -29,8 +31,10 @@ class Clocks(NamedTuple):
     """The interfaces of a section, as kernels need them."""
 
     numerator: NDArray[np.int64]
-    """Nanoseconds of ``denominator`` ticks; 0: this clock needs more than 64 bits."""
+    """Nanoseconds of ``denominator`` ticks."""
     denominator: NDArray[np.int64]
+    most: NDArray[np.int64]
+    """Times ``denominator`` ticks that can be told; -1: this clock needs more than 64 bits."""
     offset_ns: NDArray[np.int64]
     fcs_octets: NDArray[np.int64]
     """-1 when not known."""
@@ -38,15 +42,18 @@ class Clocks(NamedTuple):
 
 @inlined
 def _u32(octets: NDArray[np.uint8], at: int, big: bool) -> int:
+    at &= _PLACES
     a, b = np.int64(octets[at]), np.int64(octets[at + 1])
     c, d = np.int64(octets[at + 2]), np.int64(octets[at + 3])
+    word = a | (b << 8) | (c << 16) | (d << 24)
     if big:
-        return (a << 24) | (b << 16) | (c << 8) | d
-    return (d << 24) | (c << 16) | (b << 8) | a
+        word = (a << 24) | (b << 16) | (c << 8) | d
+    return word
 
 
 @inlined
 def _u16(octets: NDArray[np.uint8], at: int, big: bool) -> int:
+    at &= _PLACES
     a, b = np.int64(octets[at]), np.int64(octets[at + 1])
     return (a << 8) | b if big else (b << 8) | a
 
@@ -112,20 +119,15 @@ def _plain_options(
 def _time(high: int, low: int, clocks: Clocks, index: int) -> int:
     """Nanoseconds of a time stamp; -LARGEST_TIME when it takes more than 64 bits to tell."""
     numerator, denominator = clocks.numerator[index], clocks.denominator[index]
-    if numerator == 0 or high >= 1 << 31:
+    if high >= 1 << 31:
         return -LARGEST_TIME
-    ticks = (high << 32) | low
-    if numerator == 1:
-        time = ticks // denominator
-    elif denominator == 1:
-        if ticks > LARGEST_TIME // numerator:
-            return -LARGEST_TIME
-        time = ticks * numerator
-    else:
-        whole = ticks // denominator
-        if whole > LARGEST_TIME // numerator:
-            return -LARGEST_TIME
-        time = whole * numerator + (ticks % denominator) * numerator // denominator
+    whole, rest = (high << 32) | low, 0
+    if denominator > 1:
+        whole, ticks = whole // denominator, whole
+        rest = (ticks - whole * denominator) * numerator // denominator
+    if whole > clocks.most[index]:
+        return -LARGEST_TIME
+    time = whole * numerator + rest
     if time > LARGEST_TIME:
         return -LARGEST_TIME
     return time + clocks.offset_ns[index]

@@ -1,8 +1,9 @@
 """Where kernels put what they find.
 
-The first own occurrence of a field goes into a dense array, every other one into a list of events.
-Every value is one 64-bit number: a truth value, a number, a code of a text, or a stretch of octets
-(its offset in the batch, shifted by SPAN_BITS, and its length).
+The first own occurrence of a field stands in its row until eight rows are written into columns (see
+decoders.columnar.kernels.columns), every other one goes into a list of events. Every value is one
+64-bit number: a truth value, a number, a code of a text, or a stretch of octets (its offset in the
+batch, shifted by SPAN_BITS, and its length).
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ NODES, HEADERS, OVERFLOW, EXPERT_WANTED, EXCESS, HEADER_SEEN = range(19, 25)
 LEFT, LEFT_CUT, LEFT_LIMIT, LEFT_NAMED, LEFT_FCS = range(25, 30)
 FRAME_START, FRAME_END, FRAME_LIMIT, HEADERS_WANTED, FACTS_WANTED = range(30, 35)
 OCTETS_WANTED, NOTES = 35, 36
-WORD, BIT, PLACE, WORDS, EVENTS_BEFORE, EVENTS_AT, EVENTS_ROOM, NODES_ROOM = range(37, 45)
-STATES = 45
+OWN, PLACE, WRITTEN, COLUMNS, USED, TRUTHS = range(37, 43)
+EVENTS_BEFORE, EVENTS_AT, EVENTS_ROOM, NODES_ROOM = range(43, 47)
+STATES = 47
 """Places of a sink that hold its state.
 
 The row at hand; 1 while a quoted packet is read; events so far; node of the row's protocols; the
@@ -46,9 +48,10 @@ whether it has a TCP or UDP header with a stream. What is looked
 at behind the payload: NOTHING_LEFT, BEHIND_PACKET or BEHIND_LENGTH, where a length cuts it, where
 it could have ended, whether a trailer has a field, octets of FCS (-1: not known), and the frame
 around; whether somebody needs headers, and facts, and octets of protocols; protocols of the row.
-Where, in what a field has of the sink, the row's word of truth is, the row's bit in it (0 while a
-quoted packet is read), and its value; words of truth of a field; events before the row; where
-events are, and for how many of them and of the trie's nodes there is room.
+All bits while the packet itself is read, none while a quoted one is; where the row stands; rows
+that are written into columns; fields that any row has, and words of columns in use; words that hold
+a bit for each row. Events before the row; where events are, and for how many of them and of the
+trie's nodes there is room.
 """
 
 NOTHING_LEFT, BEHIND_PACKET, BEHIND_LENGTH = range(3)
@@ -120,33 +123,54 @@ Sink = NDArray[np.int64]
 handed on cheaply. Its parts, one behind another:
 
 state (STATES places); the TCP or UDP header of the row (HEADER_PLACES); its facts (FACTS of
-decoders.columnar.classes); for each field where its cells begin, or -1 when nobody asked for it;
-for each field its slot; for each field and side the row (shifted by COUNT_BITS) that had it last
-as an event, and how often it has it; protocols of the row that have octets: field and side, start,
-end, octets of their own; the ports (side << 16 | port): the protocol that claims each, 0, or
-ANOTHERS; the trie of protocols (node * WIDTH): parent, then the child for each protocol, of which
-node 0 is the root; the cells of each slot: WORDS words of truth, a bit for each row that has a
-first own occurrence, and a value for each row; the events, all other occurrences: row, code (slot,
-side, occurrence), value. The trie and the events may grow.
+decoders.columnar.classes); for each field the words that values of 64 rows take in its column, 0
+when nobody asked for it; for each field where in the columns its values are, or 0, and its truth;
+the value that all rows have while it has no place there; the fields that any row has, as bits and
+in the order of their appearance; fields that some and that all of the rows to be written have; for
+each field and side the row (shifted by COUNT_BITS) that had it last as an event, and how often it
+has it; protocols of the row that have octets: field and side, start, end, octets of their own;
+GROUP rows, of each a value for every field and a bit for every field that has one; the ports (side
+<< 16 | port): the protocol that claims each, 0, or ANOTHERS; the trie of protocols (node * WIDTH):
+parent, then the child for each protocol, of which node 0 is the root; the events, all occurrences
+but the first own ones: row, code (field, side, occurrence), value. The trie and the events may
+grow.
 
 The layer of an expert item is put as the node of the protocols at work, which tells it.
 """
 
 WORD_BITS = 64
-"""Rows of a word of truth."""
+"""Bits of a word."""
+GROUP = 8
+"""Rows that are written into columns at a time: their truth is one octet."""
 COUNT_BITS = 7
 EVENT = 3
 """Places of an event."""
+FULL, CROWDED = 1, 2
+"""What did not fit: an event or a node; a column."""
+
+WHOLES, HALVES, BITS = 64, 32, 1
+"""Words that values of 64 rows take: numbers of 64 and of 32 bits, and truth values."""
+
+FIELD_COUNT = len(FIELD_NAMES)
+TRUTH_WORDS = -(-FIELD_COUNT // WORD_BITS)
+"""Words with a bit for each field."""
+ROW_PLACES = FIELD_COUNT + TRUTH_WORDS
 
 HEADER_AT = STATES
 FACTS_AT = HEADER_AT + HEADER_PLACES
-CELLS_AT = FACTS_AT + FACTS
-SLOTS_AT = CELLS_AT + len(FIELD_NAMES)
-COUNTS_AT = SLOTS_AT + len(FIELD_NAMES)
-NOTED_AT = COUNTS_AT + 2 * len(FIELD_NAMES)
-PORTS_AT = NOTED_AT + 4 * (MOST_NOTED + 1)
+WIDTHS_AT = FACTS_AT + FACTS
+VALUES_AT = WIDTHS_AT + FIELD_COUNT
+TRUTH_AT = VALUES_AT + FIELD_COUNT
+ONLY_AT = TRUTH_AT + FIELD_COUNT
+MADE_AT = ONLY_AT + FIELD_COUNT
+KNOWN_AT = MADE_AT + FIELD_COUNT
+SOME_AT = KNOWN_AT + TRUTH_WORDS
+ALL_AT = SOME_AT + TRUTH_WORDS
+COUNTS_AT = ALL_AT + TRUTH_WORDS
+NOTED_AT = COUNTS_AT + 2 * FIELD_COUNT
+ROWS_AT = NOTED_AT + 4 * (MOST_NOTED + 1)
+PORTS_AT = ROWS_AT + GROUP * ROW_PLACES
 TRIE_AT = PORTS_AT + (2 << 16)
-
 
 _MALFORMED_FIELD = field("_ws.malformed")
 _SHORT_FIELD = field("_ws.short")
@@ -164,13 +188,13 @@ _LOOKED_INTO[list(LOOKED_INTO)] = list(LOOKED_INTO.values())
 @inlined
 def put(sink: Sink, number: int, value: int) -> None:
     """One more occurrence of a field in the row at hand."""
-    cells = sink[CELLS_AT + number]
-    if cells >= 0:
-        word = sink[cells + sink[WORD]]
-        with_row = word | sink[BIT]
-        if with_row != word:
-            sink[cells + sink[WORD]] = with_row
-            sink[cells + sink[PLACE]] = value
+    if sink[WIDTHS_AT + number]:
+        at = np.uint64(sink[PLACE] + FIELD_COUNT + (number >> 6))
+        truth = sink[at]
+        with_it = truth | (sink[OWN] & (np.int64(1) << (number & 63)))
+        if with_it != truth:
+            sink[at] = with_it
+            sink[np.uint64(sink[PLACE] + number)] = value
         else:
             _put_again(sink, number, value)
 
@@ -187,11 +211,11 @@ def _put_again(sink: Sink, number: int, value: int) -> None:
         sink[EXCESS] = 1
         return
     if sink[EVENTS] >= sink[EVENTS_ROOM]:
-        sink[OVERFLOW] |= 1
+        sink[OVERFLOW] |= FULL
         return
     event = sink[EVENTS_AT] + sink[EVENTS] * EVENT
     sink[event] = row
-    sink[event + 1] = (sink[SLOTS_AT + number] << 8) | (side << 7) | count
+    sink[event + 1] = (number << 8) | (side << 7) | count
     sink[event + 2] = value
     sink[EVENTS] += 1
     sink[last] = (row << COUNT_BITS) | (count + 1)
@@ -200,29 +224,35 @@ def _put_again(sink: Sink, number: int, value: int) -> None:
 @inlined
 def begin_row(sink: Sink, row: int) -> None:
     """What is put from now on is put into a row."""
-    sink[ROW], sink[WORD], sink[PLACE] = row, row >> 6, sink[WORDS] + row
+    sink[ROW], sink[PLACE] = row, ROWS_AT + row % GROUP * ROW_PLACES
+    forget_row(sink, sink[PLACE])
     sink[EVENTS_BEFORE], sink[EXCESS] = sink[EVENTS], 0
     turn_to(sink, 0)
+
+
+@inlined
+def forget_row(sink: Sink, place: int) -> None:
+    """The row that stands at ``place`` has no field."""
+    for word in range(TRUTH_WORDS):
+        sink[place + FIELD_COUNT + word] = 0
 
 
 @inlined
 def turn_to(sink: Sink, side: int) -> None:
     """What is read belongs to the packet (0), or to one that it quotes (1)."""
     sink[SIDE] = side
-    sink[BIT] = 0 if side else np.int64(1) << (sink[ROW] & 63)
+    sink[OWN] = 0 if side else -1
 
 
 @part
 def take_back(sink: Sink) -> None:
     """The row at hand has nothing."""
     turn_to(sink, 0)
-    for number in range(len(FIELD_NAMES)):
-        cells = sink[CELLS_AT + number]
-        if cells >= 0:
-            sink[cells + sink[WORD]] &= ~sink[BIT]
-    for last in range(COUNTS_AT, NOTED_AT):
-        sink[last] = -1
-    sink[EVENTS] = sink[EVENTS_BEFORE]
+    forget_row(sink, sink[PLACE])
+    if sink[EVENTS] != sink[EVENTS_BEFORE]:
+        for last in range(COUNTS_AT, NOTED_AT):
+            sink[last] = -1
+        sink[EVENTS] = sink[EVENTS_BEFORE]
 
 
 @inlined
@@ -236,7 +266,7 @@ def _grow(sink: Sink, name: int) -> int:
     """A new node of the trie; the same one when there is no room."""
     node, following = sink[NODE], sink[NODES]
     if following >= sink[NODES_ROOM]:
-        sink[OVERFLOW] |= 1
+        sink[OVERFLOW] |= FULL
         return node
     sink[TRIE_AT + node * WIDTH + name] = following
     sink[TRIE_AT + following * WIDTH] = node
@@ -374,21 +404,32 @@ def data(sink: Sink, start: int, end: int, limit: int, name: int) -> None:
 
 
 @inlined
+def u8(octets: NDArray[np.uint8], at: int) -> int:
+    """An octet."""
+    # An index without a sign is not looked at for counting from the end.
+    return np.int64(octets[np.uint64(at)])
+
+
+@inlined
 def u16(octets: NDArray[np.uint8], at: int) -> int:
     """Two octets in network order."""
-    return (np.int64(octets[at]) << 8) | np.int64(octets[at + 1])
+    first = np.uint64(at)
+    return (np.int64(octets[first]) << 8) | np.int64(octets[first + np.uint64(1)])
 
 
 @inlined
 def u32(octets: NDArray[np.uint8], at: int) -> int:
     """Four octets in network order."""
-    return (u16(octets, at) << 16) | u16(octets, at + 2)
+    first = np.uint64(at)
+    high = (np.int64(octets[first]) << 24) | (np.int64(octets[first + np.uint64(1)]) << 16)
+    low = np.int64(octets[first + np.uint64(2)]) << 8 | np.int64(octets[first + np.uint64(3)])
+    return high | low
 
 
 @inlined
 def octet_or_0(octets: NDArray[np.uint8], at: int, end: int) -> int:
     """An octet, 0 behind the end: headers that are cut read as if zeros followed."""
-    return np.int64(octets[at]) if at < end else np.int64(0)
+    return u8(octets, at) if at < end else np.int64(0)
 
 
 @inlined

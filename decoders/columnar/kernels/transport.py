@@ -61,6 +61,7 @@ from decoders.columnar.kernels.sink import (
     lacks,
     octet_or_0,
     put,
+    u8,
     u16,
     u32,
 )
@@ -316,7 +317,7 @@ def _options(
         status = lacks(at, end, limit, 1)
         if status:
             return status, scale
-        kind = octets[at]
+        kind = u8(octets, at)
         if kind == 0:
             status = lacks(start, end, limit, size)
             if status:
@@ -334,7 +335,7 @@ def _options(
         status = lacks(at, end, limit, 2)
         if status:
             return status, scale
-        length = np.int64(octets[at + 1])
+        length = u8(octets, at + 1)
         beyond = length < 2 or at + length > stop
         if beyond or not _fits(kind, length):
             expert(sink, NOTE, SEQUENCE, _BAD_OPTION)
@@ -355,7 +356,7 @@ def _judge_end(sink: Sink, octets: NDArray[np.uint8], at: int, stop: int) -> Non
     """Behind the end of options there are zeros."""
     filled = False
     for place in range(at, stop):
-        filled = filled or octets[place] != 0
+        filled = filled or u8(octets, place) != 0
     if filled:
         expert(sink, ERROR, PROTOCOL_GROUP, _BEHIND_END)
 
@@ -363,11 +364,11 @@ def _judge_end(sink: Sink, octets: NDArray[np.uint8], at: int, stop: int) -> Non
 @inlined
 def _option(sink: Sink, octets: NDArray[np.uint8], at: int, flags: int, scale: int) -> int:
     """The window scale, when this option gives one that is believed (RFC 7323 section 2.3)."""
-    kind, length = octets[at], octets[at + 1]
+    kind, length = u8(octets, at), u8(octets, at + 1)
     if kind == MSS and not flags & SYN:
         expert(sink, WARNING, PROTOCOL_GROUP, _MSS_WITHOUT)
     if kind == WINDOW_SCALE and length == 3:
-        scale = np.int64(octets[at + 2])
+        scale = u8(octets, at + 2)
         if scale > MOST_SCALE:
             expert(sink, WARNING, PROTOCOL_GROUP, _LARGE_SCALE + scale)
             scale = np.int64(MOST_SCALE)

@@ -1,0 +1,36 @@
+"""Columns that are the same in all rows of a batch: Polars holds such a value once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import polars
+
+from decoders.columnar.columns import Cells, Pool, column
+from decoders.fields import ColumnType, Field
+from decoders.table import dtype_of
+
+KEPT = 4096
+"""Constants that are kept from batch to batch: making one takes longer than using it."""
+
+_ONE = np.ones(1, np.uint8)
+
+
+def only(declared: Field, name: str, value: int, pool: Pool) -> polars.Expr:
+    """A column of which each row has this value, as :class:`Cells` have it.
+
+    Raises KeyError for a code that stands for no text.
+    """
+    kind = declared.column_type
+    if kind is ColumnType.BOOLEAN:
+        return _constant(kind, name, value != 0)
+    if kind in (ColumnType.INT32, ColumnType.INT64):
+        return _constant(kind, name, value)
+    one = column(declared, name, Cells(np.array([value], np.int64), _ONE), 1, pool)
+    return _constant(kind, name, one.item())
+
+
+@lru_cache(KEPT)
+def _constant(kind: ColumnType, name: str, value: bool | int | str | bytes) -> polars.Expr:
+    return polars.lit(value, dtype=dtype_of(kind)).alias(name)

@@ -1,0 +1,100 @@
+"""Rows are written into columns eight at a time; a value that all rows have is held once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decoders.columnar import running
+from decoders.columnar.columns import Cells
+from decoders.columnar.decoder import ColumnarDecoder
+from decoders.columnar.numbers import FIELD_NUMBERS
+from decoders.columnar.records import batches
+from decoders.containers import open_captures
+from tests.decoders.frame_bytes import Shot, eth, ip4, ipv4, tcp, udp
+from tests.decoders.test_witness import written
+
+USUAL = ip4(ipv4(6, tcp(1, 2, "S", 5, 0)))
+OTHER_TTL = ip4(ipv4(6, tcp(1, 2, "S", 5, 0), ttl=9))
+WITHOUT_IP = eth(0x1234, b"\0" * 46)
+DATAGRAM = ip4(ipv4(17, udp(1, 2, b"")))
+
+WANTED = ["ip.ttl", "ip.flags.df", "tcp.seq_raw", "tcp.flags.syn", "udp.srcport"]
+
+
+def decoded(frames: list[bytes], tmp_path: Path) -> tuple[ColumnarDecoder, dict[str, list[object]]]:
+    path = written(tmp_path / "rows.pcapng", [Shot(data) for data in frames])
+    decoder = ColumnarDecoder(WANTED)
+    (batch,) = batches(open_captures([path]))
+    table = decoder.finish(decoder.decode(batch))
+    return decoder, table.to_dict(as_series=False)
+
+
+def test_a_value_that_all_rows_have_is_held_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.pcapng", [Shot(USUAL)] * 19)
+    (batch,) = batches(open_captures([path]))
+    found = ColumnarDecoder(WANTED).decode(batch).run.cells()
+    held = {name: found.get(FIELD_NUMBERS[name]) for name in WANTED}
+    assert held == {
+        **{"ip.ttl": 64, "ip.flags.df": 0, "tcp.seq_raw": 5, "tcp.flags.syn": 1},
+        "udp.srcport": None,
+    }
+
+
+@pytest.mark.parametrize("place", [0, 1, 7, 8, 9, 15, 16, 18])
+@pytest.mark.parametrize("rows", [19, 24])
+def test_one_row_that_differs_is_found_wherever_it_stands(
+    place: int, rows: int, tmp_path: Path
+) -> None:
+    for other, ttl, seq, syn, port in (
+        (OTHER_TTL, 9, 5, True, None),
+        (WITHOUT_IP, None, None, None, None),
+        (DATAGRAM, 64, None, None, 1),
+    ):
+        frames = [USUAL] * rows
+        frames[place] = other
+        _, columns = decoded(frames, tmp_path)
+        expected = {
+            **{"ip_ttl": (64, ttl), "ip_flags_df": (False, None if ttl is None else False)},
+            **{"tcp_seq_raw": (5, seq), "tcp_flags_syn": (True, syn), "udp_srcport": (None, port)},
+        }
+        for name, (usual, odd) in expected.items():
+            values = [usual] * rows
+            values[place] = odd
+            assert columns.get(name, [None] * rows) == values, name
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 16, 17])
+def test_rows_of_an_unfinished_group_are_written(rows: int, tmp_path: Path) -> None:
+    frames = [ip4(ipv4(6, tcp(1, 2, "S", row, 0), ttl=row + 1)) for row in range(rows)]
+    _, columns = decoded(frames, tmp_path)
+    assert columns["ip_ttl"] == list(range(1, rows + 1))
+    assert columns["tcp_seq_raw"] == list(range(rows))
+    assert columns["tcp_flags_syn"] == [True] * rows
+
+
+def test_room_for_columns_grows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    frames = [ip4(ipv4(6, tcp(1, 2, "S", row, 0), ttl=row + 1)) for row in range(19)]
+    usual = decoded(frames, tmp_path)[1]
+    more, sizes = running._larger, []
+    monkeypatch.setattr(running, "_FIRST_COLUMNS", 0)
+    monkeypatch.setattr(running, "_MORE_COLUMNS", 0)
+    monkeypatch.setattr(
+        running, "_larger", lambda words, *a: sizes.append(len(words)) or more(words, *a)
+    )
+    assert decoded(frames, tmp_path)[1] == usual
+    assert sizes
+    assert sizes == sorted(set(sizes))
+
+
+def test_cells_that_differ_are_columns(tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.pcapng", [Shot(USUAL)] * 9 + [Shot(OTHER_TTL)])
+    (batch,) = batches(open_captures([path]))
+    cells = ColumnarDecoder(WANTED).decode(batch).run.cells()[FIELD_NUMBERS["ip.ttl"]]
+    assert isinstance(cells, Cells)
+    assert cells.values.tolist() == [64] * 9 + [9]
+    assert [octet & mask for octet, mask in zip(cells.bits.tolist(), (255, 3), strict=True)] == [
+        255,
+        3,
+    ]
