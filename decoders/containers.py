@@ -70,17 +70,18 @@ class CaptureFile:
         """How many octets of the file, about, the iteration at hand has read."""
         return self._stream.read() if self._stream is not None else 0
 
-    def _open(self) -> Stream:
+    def stream(self) -> Stream:
+        """The octets of the capture, without wrappings, from their beginning."""
         self._stream = open_stream(self.place)
         return self._stream
 
     def blocks(self) -> Iterator[bytes]:
         """The octets of the capture, without wrappings, in blocks; raises Broken at their end."""
-        return self._open().blocks
+        return self.stream().blocks
 
     def _check(self) -> str:
         """Name of the format; raises CaptureError when the file header cannot be read."""
-        stream = self._open()
+        stream = self.stream()
         try:
             head = next(stream.blocks, b"")
             if len(head) < _HEADER_OCTETS:
@@ -97,7 +98,7 @@ class CaptureFile:
     def frames(self) -> Iterator[Frame]:
         """Frames numbered from 1; sets ``damage`` when the file stops being readable."""
         self.damage = None
-        blocks = self._open().blocks
+        blocks = self.stream().blocks
         try:
             first = next(blocks, b"")
             reader = pcapng if pcap.kind_of(first) is None else pcap

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -62,6 +62,11 @@ class Broken(Exception):
         self.found, self.expected, self.offset = found, expected, offset
 
 
+Parts = Generator[bytes, tuple[int, int], None]
+"""Is sent an offset and a number of octets, and gives these octets of a file, or as many as there
+are; raises Broken when they cannot be read."""
+
+
 class Stream(NamedTuple):
     """The octets of one capture."""
 
@@ -71,6 +76,8 @@ class Stream(NamedTuple):
     """What was taken off, outermost first: ``("zip", "gz")``."""
     read: Callable[[], int] = lambda: 0
     """How many octets of the file, about, have been read so far."""
+    parts: Parts | None = None
+    """Any of the octets, when the file is not wrapped in anything."""
 
 
 class Place(NamedTuple):
@@ -283,6 +290,19 @@ def _file_blocks(file: str, size: int, budget: _Budget) -> Iterator[bytes]:
         raise Broken(f"a read error ({error.strerror})", "more of the file") from None
 
 
+def _file_parts(file: str, budget: _Budget) -> Parts:
+    try:
+        with open(file, "rb", buffering=0) as handle:
+            data = b""
+            while True:
+                offset, size = yield data
+                handle.seek(offset)
+                data = handle.read(size)
+                budget.read = offset + len(data)
+    except OSError as error:
+        raise Broken(f"a read error ({error.strerror})", "more of the file") from None
+
+
 def _decompress(kind: str, data: Iterator[bytes], budget: _Budget) -> Iterator[bytes]:
     make, errors = _kinds()[kind][1], _errors(kind)
     decompressor: _Decompressor | None = None
@@ -380,8 +400,10 @@ def open_stream(place: Place) -> Stream:
     if place.member is not None:
         raise CaptureError(str(place), 0, describe(head), "a zip archive before the '!'")
     budget = _Budget()
-    size = BLOCK if wrapping_of(head) is None else _READ
-    return _peel(place.file, _file_blocks(place.file, size, budget), budget, ())
+    if wrapping_of(head) is not None:
+        return _peel(place.file, _file_blocks(place.file, _READ, budget), budget, ())
+    blocks = _file_blocks(place.file, BLOCK, budget)
+    return Stream(_regroup(blocks), (), lambda: budget.read, _file_parts(place.file, budget))
 
 
 def head_of(file: str) -> bytes:

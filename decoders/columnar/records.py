@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from decoders.columnar.kernels.scan import LARGEST_TIME, Clocks, Found, scan_pca
 from decoders.containers import Capture, CaptureFile
 from decoders.frames import Damage, Frame, Interface
 from decoders.pcap import MAX_CAPLEN, Window
-from decoders.wrapping import BLOCK, Broken
+from decoders.wrapping import BLOCK, Broken, Parts
 
 OCTETS = 4 * BLOCK
 """Octets of a capture that make a batch."""
@@ -111,10 +110,38 @@ def _watched(file: CaptureFile, octets: int) -> Iterator[Batch]:
 
 
 def _of_file(file: CaptureFile, octets: int) -> Iterator[Batch]:
-    blocks = file.blocks()
-    first = next(blocks, b"")
-    reader = _pcapng if pcap.kind_of(first) is None else _pcap
-    yield from reader(_Window(chain((first,), blocks), octets))
+    stream = file.stream()
+    window = (
+        _Window(stream.blocks, octets)
+        if stream.parts is None
+        else _FileWindow(stream.parts, max(octets, BLOCK))
+    )
+    yield from (_pcapng if pcap.kind_of(window.buffer) is None else _pcap)(window)
+
+
+class _FileWindow(Window):
+    """Reads so many octets of a file at once, and what is left of a window once more: that is less
+    than putting all of them behind it."""
+
+    __slots__ = ("_octets", "_parts")
+
+    def __init__(self, parts: Parts, octets: int) -> None:
+        self._parts = parts
+        self._octets = octets
+        next(parts)
+        super().__init__(iter(()))
+
+    def advance(self, octets: int) -> bool:
+        self.base += octets
+        left, block = self.buffer[octets:], b""
+        try:
+            if self.trouble is None:
+                block = self._parts.send((self.base, len(left) + self._octets))
+        except Broken as trouble:
+            self.trouble = trouble
+        more = len(block) > len(left)
+        self.buffer = block if more else left
+        return more
 
 
 class _Window(Window):
