@@ -61,20 +61,9 @@ class Assembly:
     def rows(self) -> int:
         return len(self.paths)
 
-    def place(self, declared: Field, row: int, side: int, nth: int, value: int) -> None:
-        """One cell."""
-        number = FIELD_NUMBERS[declared.name]
-        if side or nth:
-            self._single.append((row, _code(number, side, nth), value))
-            return
-        cells, octet, bit = self._column(number), row >> 3, np.uint8(1 << (row & 7))
-        cells.bits[octet] |= bit
-        if declared.column_type is not ColumnType.BOOLEAN:
-            cells.values[row] = value
-        elif value:
-            cells.values[octet] |= bit
-        else:
-            cells.values[octet] &= ~bit
+    def place_further(self, name: str, row: int, side: int, nth: int, value: int) -> None:
+        """One cell that is not the first own occurrence of a field in a row."""
+        self._single.append((row, _code(FIELD_NUMBERS[name], side, nth), value))
 
     def _column(self, number: int) -> Cells:
         """The column of a field's first own occurrences; a new one has none."""
@@ -171,12 +160,12 @@ class Assembly:
             return
         number = FIELD_NUMBERS[name]
         if side == 0 and number not in self.cells and (rows[1:] > rows[:-1]).all():
-            self._put(number, rows, values)
+            self.put(name, rows, values)
             return
         nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
         nth += self._occurrences(number, side)[rows]
         first = (nth == 0) & (side == 0)
-        self._put(number, rows[first], values[first])
+        self.put(name, rows[first], values[first])
         more = ~first & (nth < MOST_OCCURRENCES)
         if more.any():
             codes = _code(number, side, 0) + nth[more]
@@ -184,15 +173,16 @@ class Assembly:
         for row in np.unique(rows[nth >= MOST_OCCURRENCES]).tolist():
             self.note_excess(row, name)
 
-    def _put(self, number: int, rows: I64, values: I64) -> None:
+    def put(self, name: str, rows: I64, values: I64) -> None:
         """First own occurrences of a field in some rows."""
         if not len(rows):
             return
+        number = FIELD_NUMBERS[name]
         cells, octets = self._column(number), -(-self.rows // 8)
         truth = self._truth(cells.bits)
         truth[rows] = 1
         cells.bits[:octets] = _packed(truth)
-        if FIELDS[FIELD_NAMES[number]].column_type is ColumnType.BOOLEAN:
+        if FIELDS[name].column_type is ColumnType.BOOLEAN:
             truth = self._truth(cells.values)
             truth[rows] = values != 0
             cells.values[:octets] = _packed(truth)

@@ -176,13 +176,13 @@ class ColumnarDecoder:
 
     def _scatter(self, decoded: Decoded, delegated: Sequence[tuple[int, Row]]) -> None:
         """Put the cells of rows that the reference decoder's layers decoded."""
-        assembly, marks = decoded.assembly, decoded.run.rows.marks
+        marks = decoded.run.rows.marks
         for at, row in delegated:
             if row.protocols:
                 row.put("frame.protocols", ":".join(row.protocols))
-            self._delegate.scatter(row, at, assembly)
             marks[at] |= MALFORMED_ROW * ("_ws.malformed" in row.own)
             marks[at] |= SHORT_ROW * ("_ws.short" in row.own)
+        self._delegate.scatter(delegated, decoded.assembly)
 
     def _flag_excess(self, assembly: Assembly) -> None:
         """Say in a row that not all of its values are in the table."""
@@ -196,7 +196,8 @@ class ColumnarDecoder:
             if assembly.has(said.name, row):
                 self.undecoded[text] += 1
             else:
-                assembly.place(said, row, 0, 0, assembly.pool.text(text))
+                code = np.array([assembly.pool.text(text)], np.int64)
+                assembly.put(said.name, np.array([row]), code)
 
     def _fill_frames(self, decoded: Decoded) -> None:
         batch, assembly = decoded.batch, decoded.assembly

@@ -5,11 +5,13 @@ One decoder sees all of them in file order, so that fragments find one another.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from decoders.columnar.assembly import Assembly
-from decoders.columnar.columns import holds_octets
+from decoders.columnar.columns import Pool, holds_octets
 from decoders.fields import ColumnType, Field
 from decoders.frames import Frame
 from decoders.reference import Decoder
@@ -22,31 +24,43 @@ class Delegate:
 
     def __init__(self, wanted: Collection[str], fields: Collection[Field]) -> None:
         self._decoder = Decoder(wanted)
-        self._fields = tuple(fields)
+        self._codings = {declared.name: _coding(declared) for declared in fields}
 
     def row(self, frame: Frame) -> Row:
         """What the next frame says."""
         return self._decoder.dissect(frame)
 
-    def scatter(self, row: Row, at: int, assembly: Assembly) -> None:
-        """Put the cells of a row."""
-        for declared in self._fields:
-            name = declared.name
-            for side, values in enumerate((row.own.get(name), row.quoted.get(name))):
-                if not values:
-                    continue
-                for nth, value in enumerate(values[:MOST_OCCURRENCES]):
-                    coded = _coded(declared, value, assembly)
-                    assembly.place(declared, at, side, nth, coded)
-                if len(values) > MOST_OCCURRENCES:
-                    assembly.note_excess(at, name)
+    def scatter(self, rows: Sequence[tuple[int, Row]], assembly: Assembly) -> None:
+        """Put the cells of rows, each with its place; in the order of places."""
+        firsts: dict[str, tuple[list[int], list[int]]] = {}
+        for at, row in rows:
+            for side, found in enumerate((row.own, row.quoted)):
+                for name, values in found.items():
+                    coding = self._codings.get(name)
+                    if coding is None or not values:
+                        continue
+                    coded = [coding(value, assembly.pool) for value in values[:MOST_OCCURRENCES]]
+                    if side == 0:
+                        places, own = firsts.setdefault(name, ([], []))
+                        places.append(at)
+                        own.append(coded[0])
+                    for nth, code in enumerate(coded[1 - side :], 1 - side):
+                        assembly.place_further(name, at, side, nth, code)
+                    if len(values) > MOST_OCCURRENCES:
+                        assembly.note_excess(at, name)
+        for name, (places, own) in firsts.items():
+            assembly.put(name, np.array(places, np.int64), np.array(own, np.int64))
 
 
-def _coded(declared: Field, value: Any, assembly: Assembly) -> int:
+Coding = Callable[[Any, Pool], int]
+
+
+def _coding(declared: Field) -> Coding:
+    """How a value of a field becomes the number that stands for it in a column."""
     if declared.column_type is ColumnType.BINARY:
-        return assembly.pool.span(value)
+        return lambda value, pool: pool.span(value)
     if holds_octets(declared):
-        return assembly.pool.span(value.encode("latin-1"))
+        return lambda value, pool: pool.span(value.encode("latin-1"))
     if declared.column_type is ColumnType.STRING:
-        return assembly.pool.text(value)
-    return int(value)
+        return lambda value, pool: pool.text(value)
+    return lambda value, _: int(value)
