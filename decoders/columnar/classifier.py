@@ -12,22 +12,20 @@ from collections import Counter
 
 import numpy as np
 
+from decoders.columnar import growing
 from decoders.columnar.classes import CLASS_NAMES, I64, Classified
-from decoders.columnar.kernels import classes, hashing
+from decoders.columnar.kernels import classes
 
 
 class Classifier:
     """Classifies the packets of one capture; feed it the facts of every batch in file order."""
 
     def __init__(self) -> None:
-        keys = hashing.first_keys()
-        self._seen = classes.Seen(
-            keys=keys,
-            marks=np.empty(len(keys.keys), np.uint8),
-            state=np.zeros(classes.SEEN_STATES, np.int64),
-            hashes=np.empty((2, classes.AHEAD), np.int64),
-        )
-        self._seen.state[classes.SEED] = secrets.randbits(32)
+        self._keys = growing.GrowingKeys()
+        self._marks = growing.Growing(np.uint8)
+        self._state = np.zeros(classes.SEEN_STATES, np.int64)
+        self._state[classes.SEED] = secrets.randbits(32)
+        self._hashes = np.empty((2, classes.AHEAD), np.int64)
         self.counts: Counter[str] = Counter()
         """Class -> frames so far."""
 
@@ -42,7 +40,7 @@ class Classifier:
         if len(rows) and (rows[0] < 0 or rows[-1] >= len(facts) or (np.diff(rows) < 0).any()):
             raise ValueError("pairs of addresses are not in the order of their rows")
         found = Classified(np.empty(len(facts), np.uint8), np.empty(len(facts), np.uint8))
-        self._seen.state[classes.PAIR_AT] = 0
+        self._state[classes.PAIR_AT] = 0
         row = 0
         while True:
             row = classes.classify(self._seen, facts, pairs, found.classes, found.scanners, row)
@@ -56,13 +54,13 @@ class Classifier:
     @property
     def octets(self) -> int:
         """Octets that the state takes."""
-        return hashing.octets(self._seen.keys) + self._seen.marks.nbytes
+        return self._keys.octets + growing.octets(self._marks.array)
+
+    @property
+    def _seen(self) -> classes.Seen:
+        return classes.Seen(self._keys.arrays, self._marks.array, self._state, self._hashes)
 
     def _grow(self) -> None:
-        needed, known = (
-            int(self._seen.state[classes.NEEDED]),
-            int(self._seen.state[classes.ENTRIES]),
-        )
-        keys = hashing.grown(self._seen.keys, needed, needed - known)
-        marks = hashing.with_room(self._seen.marks, needed)
-        self._seen = self._seen._replace(keys=keys, marks=marks)
+        needed, known = int(self._state[classes.NEEDED]), int(self._state[classes.ENTRIES])
+        self._keys.make_room(needed, needed - known)
+        self._marks.make_room(needed)

@@ -5,7 +5,7 @@ Results do not depend on where a batch ends. The rules stand in
 
 Memory: a conversation takes 36 octets and at most 26 of an index, 32 more with IPv6; with analysis
 24 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
-each segment that nobody acknowledged. Arrays grow by an eighth, indexes to twice their size.
+each segment that nobody acknowledged. How tables grow stands in :mod:`decoders.columnar.growing`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.kernels import analysis, flows, hashing, streams
+from decoders.columnar.growing import Growing, GrowingKeys, octets
+from decoders.columnar.kernels import analysis, flows, streams
 from decoders.columnar.kernels.sink import HEADER_PLACES, HEADER_SHOWN, HEADER_TCP
 from decoders.columnar.transport import ANALYSED, EXPERT_PLACES, I64, NOTHING, NUMBERED, Found
 
@@ -27,18 +28,13 @@ class Conversations:
     """
 
     def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
-        keys = hashing.first_keys()
-        self._table = streams.Table(
-            keys=keys,
-            notes=np.empty((len(keys.keys), streams.NOTES), np.uint32),
-            state=np.zeros(streams.TABLE_STATES, np.int64),
-            hashes=np.empty(streams.AHEAD, np.int64),
-        )
-        self._table.state[streams.SEED] = secrets.randbits(32)
-        self._trail = _first_trail(wanted)
+        self._keys = GrowingKeys()
+        self._notes = Growing(np.uint32, streams.NOTES)
+        self._state = np.zeros(streams.TABLE_STATES, np.int64)
+        self._state[streams.SEED] = secrets.randbits(32)
+        self._ahead = np.empty((streams.RING, streams.LOOKED), np.int64)
+        self._analysis = _Analysis() if wanted else None
         self._cells = np.empty((0, ANALYSED if wanted else NUMBERED), np.int64)
-        self._links = np.empty((0, streams.LINK_PLACES), np.int64)
 
     def annotate(self, headers: I64, first: int, time_ns: I64, timed: NDArray[np.bool_]) -> Found:
         """What is found of the headers of the next batch.
@@ -49,72 +45,88 @@ class Conversations:
         """
         if len(headers) > len(self._cells):
             self._cells = np.empty((len(headers), self._cells.shape[1]), np.int64)
-            self._links = np.empty((len(headers) * self._wanted, streams.LINK_PLACES), np.int64)
-        cells, links = self._cells[: len(headers)], self._links[: len(headers)]
-        at = 0
-        while (at := streams.annotate(self._table, headers, cells, links, at)) < len(headers):
-            self._grow_table()
-        self._trail.state[flows.EXPERTS] = 0
-        if self._wanted:
-            self._analyse(headers, flows.Frames(int(first), time_ns, timed), cells, links)
-        experts = self._trail.experts[: self._trail.state[flows.EXPERTS]].copy()
-        return Found(cells, experts)
-
-    def _analyse(self, headers: I64, frames: flows.Frames, cells: I64, links: I64) -> None:
-        at, notes = 0, self._table.notes
-        waiting = hashing.with_room(self._trail.waiting, len(notes))
-        self._trail = self._trail._replace(waiting=waiting)
+        cells, at = self._cells[: len(headers)], 0
+        if self._analysis is None:
+            while (at := streams.annotate(self._table, headers, cells, at)) < len(headers):
+                self._make_room()
+            return Found(cells, np.empty((0, EXPERT_PLACES), np.int64))
+        frames, trail = flows.Frames(int(first), time_ns, timed), self._analysis
+        trail.state[flows.EXPERTS] = 0
         while True:
-            at = analysis.annotate(self._trail, notes, headers, frames, cells, links, at)
+            at = analysis.annotate(self._table, trail.trail, headers, frames, cells, at)
             if at == len(headers):
-                return
-            self._grow_trail()
+                return Found(cells, trail.found())
+            self._make_room()
+            trail.make_room(len(self._notes.array))
 
     @property
     def octets(self) -> int:
         """Octets that the state takes."""
-        table, trail = self._table, self._trail
-        arrays = (table.notes, trail.waiting, trail.traces, trail.flows, trail.sent)
-        return hashing.octets(table.keys) + sum(array.nbytes for array in arrays)
+        trail = 0 if self._analysis is None else self._analysis.octets
+        return self._keys.octets + octets(self._notes.array) + trail
 
-    def _grow_table(self) -> None:
-        """Room for at least one conversation more."""
-        table = self._table
-        entries = int(table.state[streams.ENTRIES]) + 1
-        keys, notes = hashing.grown(table.keys, entries, 1), hashing.with_room(table.notes, entries)
-        self._table = table._replace(keys=keys, notes=notes)
+    @property
+    def _table(self) -> streams.Table:
+        return streams.Table(self._keys.arrays, self._notes.array, self._state, self._ahead)
 
-    def _grow_trail(self) -> None:
-        """Room for at least one segment more."""
-        trail, used = self._trail, self._trail.state
-        self._trail = trail._replace(
-            traces=hashing.with_room(trail.traces, int(used[flows.TRACES]) + flows.ROOM),
-            flows=hashing.with_room(trail.flows, int(used[flows.FLOWS]) + flows.ROOM),
-            sent=hashing.with_room(trail.sent, int(used[flows.SENT]) + flows.ROOM),
-            experts=hashing.with_room(trail.experts, int(used[flows.EXPERTS]) + flows.ROOM),
+    def _make_room(self) -> None:
+        """For the headers that are next."""
+        entries = int(self._state[streams.ENTRIES]) + streams.BLOCK
+        self._keys.make_room(entries, streams.BLOCK)
+        self._notes.make_room(entries)
+
+
+class _Analysis:
+    """What the analysis of TCP remembers."""
+
+    def __init__(self) -> None:
+        self._traces = Growing(np.int64, flows.TRACE_PLACES)
+        self._flows = Growing(np.int64, flows.FLOW_PLACES)
+        self._sent = Growing(np.int64, flows.SENT_PLACES)
+        self._experts = Growing(np.int64, EXPERT_PLACES)
+        self._waiting = Growing(np.uint32, flows.WAITING_PLACES)
+        self._again = _again()
+        self.state = np.zeros(flows.TRAIL_STATES, np.int64)
+        for place in (flows.TRACES, flows.FLOWS, flows.SENT):
+            self.state[place] = 1
+        flows.clear(self._flows.array, 0)
+
+    @property
+    def trail(self) -> flows.Trail:
+        """For the kernels, until there is more room."""
+        return flows.Trail(
+            traces=self._traces.array,
+            flows=self._flows.array,
+            sent=self._sent.array,
+            experts=self._experts.array,
+            state=self.state,
+            waiting=self._waiting.array,
+            again=self._again,
         )
 
+    def found(self) -> I64:
+        """Expert items of the batch."""
+        found: I64 = self._experts.array[: self.state[flows.EXPERTS]].copy()
+        return found
 
-def _first_trail(wanted: bool) -> flows.Trail:
-    rows = hashing.FIRST_ENTRIES if wanted else flows.ROOM
-    trail = flows.Trail(
-        traces=np.empty((rows, flows.TRACE_PLACES), np.int64),
-        flows=np.empty((rows, flows.FLOW_PLACES), np.int64),
-        sent=np.empty((rows, flows.SENT_PLACES), np.int64),
-        experts=np.empty((rows, EXPERT_PLACES), np.int64),
-        state=np.zeros(flows.TRAIL_STATES, np.int64),
-        waiting=np.empty((rows, flows.WAITING_PLACES), np.uint32),
-        again=_again(),
-    )
-    for place in (flows.TRACES, flows.FLOWS, flows.SENT):
-        trail.state[place] = 1
-    flows.clear(trail.flows, 0)
-    return trail
+    def make_room(self, entries: int) -> None:
+        """For the headers that are next, and for so many conversations to wait."""
+        more = flows.ROOM * streams.BLOCK
+        self._traces.make_room(int(self.state[flows.TRACES]) + more)
+        self._flows.make_room(int(self.state[flows.FLOWS]) + more)
+        self._sent.make_room(int(self.state[flows.SENT]) + more)
+        self._experts.make_room(int(self.state[flows.EXPERTS]) + more)
+        self._waiting.make_room(entries)
+
+    @property
+    def octets(self) -> int:
+        """Octets that it takes, without the expert items of a batch."""
+        tables = (self._waiting, self._traces, self._flows, self._sent)
+        return octets(*(table.array for table in tables))
 
 
 def _again() -> flows.Again:
     """A TCP segment of the layer's own packet, without payload."""
     headers = np.zeros((1, HEADER_PLACES), np.int64)
     headers[0, [HEADER_TCP, HEADER_SHOWN]] = 1
-    cells = np.full((1, ANALYSED), NOTHING, np.int64)
-    return flows.Again(headers, cells, np.zeros((1, streams.LINK_PLACES), np.int64))
+    return flows.Again(headers, np.full((1, ANALYSED), NOTHING, np.int64))

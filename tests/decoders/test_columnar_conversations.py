@@ -306,8 +306,8 @@ def test_keys_of_one_hash_are_told_apart() -> None:
         insert(table, key, 7, place, entry)
     assert [find(table, key, 7) for key in keys] == [0, 1, 2, 3, 4, 5]
     assert wide.tolist() == [[3, 0, 0, 0], [1, 1, 0, 2], [1, 1, 1, 2]]
-    larger = np.zeros(32, np.int64)
-    hashing.rehash(table.index, larger)
+    larger = np.concatenate((table.index, np.zeros(16, np.int64)))
+    hashing.spread(larger, 16, np.empty(4, np.int64))
     assert [find(table._replace(index=larger), key, 7) for key in keys] == [0, 1, 2, 3, 4, 5]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from decoders.columnar.jit import inlined, kernel, merged, part
+from decoders.columnar.prefetching import prefetch
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 
@@ -54,3 +55,14 @@ def test_parts_are_plain_functions_when_the_compiler_is_switched_off() -> None:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     run = [sys.executable, "-c", script]
     assert subprocess.check_output(run, env=environment, text=True).split() == ["9", "4"]
+
+
+@kernel
+def asked_for(array: np.ndarray, row: int) -> int:
+    prefetch(array, row)
+    return array[0, 0]
+
+
+@pytest.mark.parametrize("row", [0, 1, 2, -1, 1 << 40])
+def test_memory_may_be_asked_for_that_is_not_there(row: int) -> None:
+    assert asked_for(np.full((2, 3), 7), row) == 7

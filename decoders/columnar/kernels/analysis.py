@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.jit import inlined, kernel, part
+from decoders.columnar.kernels import streams
 from decoders.columnar.kernels.experts import (
     ACK_LOST,
     ANALYSIS_BIT,
@@ -95,17 +96,15 @@ from decoders.columnar.kernels.sink import (
     HEADER_WINDOW,
 )
 from decoders.columnar.kernels.streams import (
-    LINK_BASE,
-    LINK_ENTRY,
-    LINK_OTHER,
-    LINK_SIDE,
-    LINK_WHAT,
+    BLOCK,
+    FIRST,
     NO_TRACE,
     OPENED,
     OPENED_AGAIN,
     REUSED,
     TRACE,
     WAITS,
+    Link,
 )
 from decoders.columnar.transport import (
     ABSENT,
@@ -142,62 +141,76 @@ _SENT_BEFORE = RETRANSMISSION | OUT_OF_ORDER
 
 @kernel
 def annotate(
-    trail: Trail, notes: U32, headers: I64, frames: Frames, cells: I64, links: I64, start: int
+    table: streams.Table, trail: Trail, headers: I64, frames: Frames, cells: I64, start: int
 ) -> int:
-    """Analyse the TCP headers from ``start`` on; the first header that there is no room for.
+    """Number and analyse the headers from ``start`` on; the first that there is no room for.
 
-    ``cells`` [header, ANALYSED] and ``links`` are as :func:`streams.annotate` left them;
-    ``notes`` are those of its table.
+    ``cells`` [header, ANALYSED] are written over.
     """
-    traces, flows, sent, experts, state, waiting, _ = trail
-    first, time_ns, timed = frames
-    for at in range(start, len(headers)):
-        if (
-            state[TRACES] + ROOM > len(traces)
-            or state[FLOWS] + ROOM > len(flows)
-            or state[SENT] + ROOM > len(sent)
-            or state[EXPERTS] + ROOM > len(experts)
-        ):
-            return at
-        if not headers[at, HEADER_TCP]:
-            continue
-        row, flags = headers[at, HEADER_ROW], headers[at, HEADER_FLAGS]
-        now = time_ns[row] if timed[row] else 0
-        entry = links[at, LINK_ENTRY]
-        if notes[entry, TRACE] == NO_TRACE and _may_wait(headers, cells, links, at, first + row):
-            notes[entry, TRACE] = WAITS
-            _wait(waiting, headers, links, at, (first + row, now, timed[row]))
-            cells[at, WINDOW_SIZE] = headers[at, HEADER_WINDOW]
-            continue
-        trace = _trace_of(trail, notes, links, at)
-        if links[at, LINK_WHAT] & OPENED_AGAIN:
-            _open_again(traces, flows, trace, links[at, LINK_SIDE])
-        if cells[at, MARKS] & TFO_BIT:
-            note_fast_open(experts, state, headers, at)
-        whole, marks = headers[at, HEADER_LENGTH] != ABSENT, np.int64(0)
-        if whole:
-            marks = _analyse(
-                traces, flows, sent, state, headers, cells, links, at, trace, first + row, now
-            )
-        if timed[row]:
-            _shaken(traces, trace, flags, now)
-        if whole:
-            _show(traces, flows, experts, state, headers, cells, links, at, trace, marks)
-        elif links[at, LINK_WHAT] & REUSED and not headers[at, HEADER_CUT]:
-            note_reused(experts, state, headers, cells, at)
-        _mark_row(state, headers, cells, links, at, first + row, traces[trace, FIRST_RTT])
-        if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
-            cells[at, WINDOW_SIZE] = _window_size(traces, headers, links, at, trace)
+    streams.look_ahead(table, headers, start)
+    for first in range(start, len(headers), BLOCK):
+        last = min(first + BLOCK, len(headers))
+        if not streams.has_room(table, last - first) or not _has_room(table, trail, last - first):
+            return first
+        for at in range(first, last):
+            link = streams.number(table, headers, cells, at, ANALYSED)
+            if headers[at, HEADER_TCP]:
+                _annotate(table.notes, trail, headers, frames, cells, at, link)
     return len(headers)
 
 
 @inlined
+def _has_room(table: streams.Table, trail: Trail, more: int) -> bool:
+    traces, flows, sent, experts, state, waiting, _ = trail
+    return (
+        len(waiting) >= len(table.notes)
+        and state[TRACES] + more * ROOM <= len(traces)
+        and state[FLOWS] + more * ROOM <= len(flows)
+        and state[SENT] + more * ROOM <= len(sent)
+        and state[EXPERTS] + more * ROOM <= len(experts)
+    )
+
+
+@inlined
+def _annotate(
+    notes: U32, trail: Trail, headers: I64, frames: Frames, cells: I64, at: int, link: Link
+) -> None:
+    """A TCP header that was numbered."""
+    row, what = headers[at, HEADER_ROW], link[3]
+    number, timed = frames.first + row, frames.timed[row]
+    now = frames.time_ns[row] if timed else 0
+    if what == FIRST and _may_wait(headers[at], cells[at, MARKS], number):
+        notes[link[0], TRACE] = WAITS
+        _wait(trail.waiting[link[0]], headers[at], link[1], (number, now, timed))
+        cells[at, WINDOW_SIZE] = headers[at, HEADER_WINDOW]
+        return
+    traces, flows, sent, experts, state, _, _ = trail
+    trace = _trace_of(trail, notes, link)
+    if what & OPENED_AGAIN:
+        _open_again(traces, flows, trace, link[1])
+    if cells[at, MARKS] & TFO_BIT:
+        note_fast_open(experts, state, headers, at)
+    whole, marks = headers[at, HEADER_LENGTH] != ABSENT, np.int64(0)
+    if whole:
+        marks = _analyse(traces, flows, sent, state, headers, cells, at, link, trace, number, now)
+    if timed:
+        _shaken(traces, trace, headers[at, HEADER_FLAGS], now)
+    if whole:
+        _show(traces, flows, experts, state, headers, cells, at, link[1], trace, marks)
+    elif what & REUSED and not headers[at, HEADER_CUT]:
+        note_reused(experts, state, headers, cells, at)
+    _mark_row(state, headers, cells, what, at, number, traces[trace, FIRST_RTT])
+    if headers[at, HEADER_SHOWN] or headers[at, HEADER_QUOTED]:
+        cells[at, WINDOW_SIZE] = _window_size(traces, headers, at, link[1], trace)
+
+
+@inlined
 def _mark_row(
-    state: I64, headers: I64, cells: I64, links: I64, at: int, number: int, rtt: int
+    state: I64, headers: I64, cells: I64, what: int, at: int, number: int, rtt: int
 ) -> None:
     """Whether the row has ``tcp.analysis``: of a SYN that is sent again once a row."""
     place = LAST_QUOTED if headers[at, HEADER_QUOTED] else LAST_OWN
-    again = links[at, LINK_WHAT] & OPENED_AGAIN and not headers[at, HEADER_CUT]
+    again = what & OPENED_AGAIN and not headers[at, HEADER_CUT]
     if again and state[place] != number:
         cells[at, MARKS] |= ANALYSIS_BIT
         if rtt != 0:
@@ -207,65 +220,64 @@ def _mark_row(
 
 
 @inlined
-def _may_wait(headers: I64, cells: I64, links: I64, at: int, number: int) -> bool:
+def _may_wait(header: I64, marks: int, number: int) -> bool:
     """Whether the first segment of a conversation is one of which there is nothing to say."""
-    flags = headers[at, HEADER_FLAGS]
+    flags = header[HEADER_FLAGS]
     return (
         flags & (SYN | RST) != 0
         and flags & FIN == 0
-        and headers[at, HEADER_LENGTH] == 0
-        and headers[at, HEADER_SHOWN] == 1
-        and headers[at, HEADER_QUOTED] == 0
-        and headers[at, HEADER_CUT] == 0
-        and links[at, LINK_WHAT] == 0
-        and cells[at, MARKS] == 0
+        and header[HEADER_LENGTH] == 0
+        and header[HEADER_SHOWN] == 1
+        and header[HEADER_QUOTED] == 0
+        and header[HEADER_CUT] == 0
+        and marks == 0
         and number <= WORD
     )
 
 
 @inlined
-def _wait(waiting: U32, headers: I64, links: I64, at: int, frame: tuple[int, int, bool]) -> None:
+def _wait(waiting: U32, header: I64, side: int, frame: tuple[int, int, bool]) -> None:
     """Keep a segment of which there is nothing to say; ``frame``: number, time, has it a time."""
-    entry, (number, now, timed) = links[at, LINK_ENTRY], frame
-    waiting[entry, WAITING_FRAME] = number
-    waiting[entry, WAITING_TIME_HI] = now >> 32 & WORD
-    waiting[entry, WAITING_TIME_LO] = now & WORD
-    waiting[entry, WAITING_SEQ] = headers[at, HEADER_SEQ]
-    waiting[entry, WAITING_ACK] = headers[at, HEADER_ACK]
-    flags = headers[at, HEADER_FLAGS]
-    rest = links[at, LINK_SIDE] | links[at, LINK_OTHER] << 1 | (4 if timed else 0)
-    rest |= (8 if flags & SYN else 0) | (16 if flags & RST else 0) | (32 if flags & ACK else 0)
-    rest |= (headers[at, HEADER_SCALE] - NO_SCALE_OPTION) << 6
-    waiting[entry, WAITING_REST] = rest << 16 | headers[at, HEADER_WINDOW]
+    number, now, timed = frame
+    waiting[WAITING_FRAME] = number
+    waiting[WAITING_TIME_HI] = now >> 32 & WORD
+    waiting[WAITING_TIME_LO] = now & WORD
+    waiting[WAITING_SEQ] = header[HEADER_SEQ]
+    waiting[WAITING_ACK] = header[HEADER_ACK]
+    flags = header[HEADER_FLAGS]
+    rest = side | (2 if timed else 0)
+    rest |= (4 if flags & SYN else 0) | (8 if flags & RST else 0) | (16 if flags & ACK else 0)
+    rest |= (header[HEADER_SCALE] - NO_SCALE_OPTION) << 5
+    waiting[WAITING_REST] = rest << 16 | header[HEADER_WINDOW]
 
 
 @part
 def _read_again(trail: Trail, entry: int, trace: int) -> None:
     """Analyse the segment that waited: a second one has come."""
-    waiting, (headers, cells, links) = trail.waiting, trail.again
+    waiting, (headers, cells) = trail.waiting, trail.again
     rest = np.int64(waiting[entry, WAITING_REST])
     headers[0, HEADER_SEQ] = waiting[entry, WAITING_SEQ]
     headers[0, HEADER_ACK] = waiting[entry, WAITING_ACK]
     headers[0, HEADER_WINDOW] = rest & 0xFFFF
     rest >>= 16
-    flags = (SYN if rest & 8 else 0) | (RST if rest & 16 else 0) | (ACK if rest & 32 else 0)
+    flags = (SYN if rest & 4 else 0) | (RST if rest & 8 else 0) | (ACK if rest & 16 else 0)
     headers[0, HEADER_FLAGS] = flags
-    headers[0, HEADER_SCALE] = (rest >> 6) + NO_SCALE_OPTION
-    links[0, LINK_SIDE], links[0, LINK_OTHER] = rest & 1, rest >> 1 & 1
+    headers[0, HEADER_SCALE] = (rest >> 5) + NO_SCALE_OPTION
+    link = (np.int64(entry), rest & 1, np.int64(0), np.int64(0))
     now = np.int64(waiting[entry, WAITING_TIME_HI]) << 32
     now |= np.int64(waiting[entry, WAITING_TIME_LO])
     number = np.int64(waiting[entry, WAITING_FRAME])
     traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
-    if rest & 4:
+    if rest & 2:
         _shaken(traces, trace, flags, now)
-    _analyse(traces, flows, sent, state, headers, cells, links, 0, trace, number, now)
+    _analyse(traces, flows, sent, state, headers, cells, 0, link, trace, number, now)
 
 
 @inlined
-def _trace_of(trail: Trail, notes: U32, links: I64, at: int) -> int:
+def _trace_of(trail: Trail, notes: U32, link: Link) -> int:
     """The trace of a header's conversation; a new one when there is none."""
     traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
-    entry = links[at, LINK_ENTRY]
+    entry, _, _, what = link
     trace = np.int64(notes[entry, TRACE])
     if trace in (NO_TRACE, WAITS):
         waited = trace == WAITS
@@ -274,9 +286,9 @@ def _trace_of(trail: Trail, notes: U32, links: I64, at: int) -> int:
         _blank(traces, trace)
         traces[trace, FLOW] = traces[trace, FLOW + 1] = 0
         notes[entry, TRACE] = trace
-        if waited and not links[at, LINK_WHAT] & OPENED:
+        if waited and not what & OPENED:
             _read_again(trail, entry, trace)
-    elif links[at, LINK_WHAT] & OPENED:
+    elif what & OPENED:
         forget(flows, sent, state, traces[trace, FLOW])
         forget(flows, sent, state, traces[trace, FLOW + 1])
         _blank(traces, trace)
@@ -308,9 +320,9 @@ def _shaken(traces: I64, trace: int, flags: int, now: int) -> None:
 
 
 @inlined
-def _window_size(traces: I64, headers: I64, links: I64, at: int, trace: int) -> int:
+def _window_size(traces: I64, headers: I64, at: int, side: int, trace: int) -> int:
     """The window in octets: scaled, except in a SYN (RFC 7323 section 2.2)."""
-    scale = traces[trace, SCALE + links[at, LINK_SIDE]]
+    scale = traces[trace, SCALE + side]
     if headers[at, HEADER_FLAGS] & SYN or scale < 0:
         return headers[at, HEADER_WINDOW]
     return headers[at, HEADER_WINDOW] << scale
@@ -324,21 +336,22 @@ def _analyse(
     state: I64,
     headers: I64,
     cells: I64,
-    links: I64,
     at: int,
+    link: Link,
     trace: int,
     number: int,
     now: int,
 ) -> int:
     """Judge a segment of known payload length and remember it; its marks."""
-    side, other = links[at, LINK_SIDE], links[at, LINK_OTHER]
+    _, side, base, what = link
+    other = 1 - side
     if traces[trace, FLOW + side] == 0:
         traces[trace, FLOW + side] = add_flow(flows, state)
     forward, backward = traces[trace, FLOW + side], traces[trace, FLOW + other]
     flags = headers[at, HEADER_FLAGS]
     if flags & SYN:
         _learn_scale(traces, headers, at, trace, side, other)
-    marks = REUSED_PORTS if links[at, LINK_WHAT] & REUSED else 0
+    marks = REUSED_PORTS if what & REUSED else 0
     probe = _is_probe(headers, at, flows, forward, backward)
     if probe:
         marks |= ZERO_WINDOW_PROBE
@@ -354,7 +367,7 @@ def _analyse(
     _remember(sent, state, headers, at, flows, forward, number, now, probe, marks)
     if backward != 0:
         acknowledge(sent, state, headers, at, flows, backward, cells, now)
-    in_flight(sent, headers, at, flows, forward, cells, links[at, LINK_BASE])
+    in_flight(sent, headers, at, flows, forward, cells, base)
     _shift(flows, forward, flags)
     return marks
 
@@ -557,8 +570,8 @@ def _show(
     state: I64,
     headers: I64,
     cells: I64,
-    links: I64,
     at: int,
+    side: int,
     trace: int,
     marks: int,
 ) -> None:
@@ -567,9 +580,9 @@ def _show(
     if (marks & _SENT_BEFORE and named) or (marks & KEEP_ALIVE and named == BY_NAME):
         cells[at, MARKS] |= TAKES_BACK
     fin = headers[at, HEADER_FLAGS] & FIN
-    answered = flows[traces[trace, FLOW + links[at, LINK_OTHER]], FIN_SENT] != 0
+    answered = flows[traces[trace, FLOW + 1 - side], FIN_SENT] != 0
     if fin and not answered:
-        flows[traces[trace, FLOW + links[at, LINK_SIDE]], FIN_SENT] = 1
+        flows[traces[trace, FLOW + side], FIN_SENT] = 1
     if not headers[at, HEADER_SHOWN] or headers[at, HEADER_CUT]:
         for place in range(DUPLICATE_ACK_NUM, ANALYSED):
             cells[at, place] = NOTHING

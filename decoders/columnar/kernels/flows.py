@@ -63,8 +63,8 @@ HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
 WAITING_PLACES = 6
 """A conversation's first segment, when it is a SYN or RST without payload, of which there is
 nothing to say: most conversations of a scan never see a second one. REST: the window; above it a
-bit each for the direction, the other one, whether it has a time, SYN, RST and ACK; above these the
-window scale + 2."""
+bit each for the direction, whether it has a time, SYN, RST and ACK; above these the window scale
++ 2."""
 
 
 class Frames(NamedTuple):
@@ -81,7 +81,6 @@ class Again(NamedTuple):
 
     headers: I64
     cells: I64
-    links: I64
 
 
 class Trail(NamedTuple):

@@ -12,12 +12,13 @@ made to collide beforehand. No result depends on the hash.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.columnar.jit import inlined, kernel
+from decoders.columnar.prefetching import prefetch
 
 I64 = NDArray[np.int64]
 
@@ -74,7 +75,7 @@ def _is_narrow(key: Key) -> bool:
 
 
 @inlined
-def _same(table: Keys, entry: int, key: Key) -> bool:
+def same(table: Keys, entry: int, key: Key) -> bool:
     held, rest = table.keys[entry, 0], table.keys[entry, 1]
     if rest == key[4]:
         return _is_narrow(key) and held == (key[1] << 32) | key[3]
@@ -101,9 +102,45 @@ def find(table: Keys, key: Key, hashed: int) -> int:
             return -1 - place
         if held >> _ENTRY_BITS == hashed:
             entry = (held & _ENTRY_MASK) - 1
-            if _same(table, entry, key):
+            if same(table, entry, key):
                 return entry
         place = (place + 1) & mask
+
+
+_LOOKED_AT = 4
+"""Places of the index that :func:`look` looks at."""
+
+
+@inlined
+def expect(index: I64, hashed: int) -> None:
+    """Ask for what :func:`look` will look at."""
+    mask = len(index) - 1
+    prefetch(index, hashed & mask)
+    prefetch(index, (hashed + _LOOKED_AT - 1) & mask)
+
+
+@inlined
+def look(index: I64, hashed: int) -> tuple[int, int]:
+    """What a key's hash tells without its key: the entry that it may be, or -1; else where it
+    belongs, or -1.
+
+    Only the first places are looked at, all of them and without a branch: nobody could foretell
+    which is the first that is free.
+    """
+    mask = len(index) - 1
+    place = hashed & mask
+    a, b = index[place], index[(place + 1) & mask]
+    c, d = index[(place + 2) & mask], index[(place + 3) & mask]
+    full_a = 1 if a != 0 else 0
+    full_b = full_a if b != 0 else 0
+    full_c = full_b if c != 0 else 0
+    full_d = full_c if d != 0 else 0
+    held = d if d >> _ENTRY_BITS == hashed else 0
+    held = c if c >> _ENTRY_BITS == hashed else held
+    held = b if b >> _ENTRY_BITS == hashed else held
+    held = a if a >> _ENTRY_BITS == hashed else held
+    free = (place + full_a + full_b + full_c) & mask
+    return (held & _ENTRY_MASK) - 1, -1 if held != 0 or full_d != 0 else free
 
 
 @inlined
@@ -146,57 +183,35 @@ def has_room(table: Keys, entries: int, more: int) -> bool:
 
 
 @kernel
-def rehash(old: I64, new: I64) -> None:
-    """Enter all of an index into a larger one, which is all 0."""
-    mask = len(new) - 1
-    for held in old:
-        if held != 0:
-            place = (held >> _ENTRY_BITS) & mask
-            while new[place] != 0:
-                place = (place + 1) & mask
-            new[place] = held
+def spread(index: I64, before: int, some: I64) -> None:
+    """Enter what stands at the first ``before`` places anew: the index has become twice as long.
 
-
-FIRST_ENTRIES = 1024
-
-
-def octets(table: Keys) -> int:
-    """Octets that a table takes."""
-    return sum(array.nbytes for array in table)
-
-
-def first_keys() -> Keys:
-    """A table without entries."""
-    wide = np.zeros((64, WIDE), np.int64)
-    wide[0, 0] = 1
-    keys = np.empty((FIRST_ENTRIES, KEY), np.int64)
-    return Keys(np.zeros(2 * FIRST_ENTRIES, np.int64), keys, wide)
-
-
-def grown(table: Keys, entries: int, more: int) -> Keys:
-    """The table, with room for so many entries and ``more`` wide ones than there are.
-
-    Raises MemoryError for more entries than can be told apart (2^31).
+    The other half is all 0; ``some`` may be of any length and is written over. Whoever enters a
+    place at or before its own again breaks nobody's chain: therefore from a free place on, and
+    once more what has then come around the end.
     """
-    if entries >= MOST_ENTRIES:
-        raise MemoryError("more conversations than can be told apart")
-    index = table.index
-    while 8 * entries > 5 * len(index):
-        larger = np.zeros(2 * len(index), np.int64)
-        rehash(index, larger)
-        index = larger
-    wide = with_room(table.wide, int(table.wide[0, 0]) + more)
-    return Keys(index, with_room(table.keys, entries), wide)
+    free = 0
+    while index[free] != 0:
+        free += 1
+    for first in range(free, before, len(some)):
+        _enter_again(index, first, min(first + len(some), before), some)
+    for first in range(0, free, len(some)):
+        _enter_again(index, first, min(first + len(some), free), some)
+    while index[free] != 0:
+        _enter_again(index, free, free + 1, some)
+        free += 1
 
 
-Array = TypeVar("Array", NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint8])
-
-
-def with_room(array: Array, rows: int) -> Array:
-    """The array, made an eighth longer, or longer still, where it has not ``rows`` rows.
-
-    Nobody else may hold a view of it: its memory grows in place where the system can.
-    """
-    if rows > len(array):
-        array.resize((max(rows, len(array) * 9 // 8), *array.shape[1:]), refcheck=False)
-    return array
+@inlined
+def _enter_again(index: I64, first: int, last: int, some: I64) -> None:
+    """Without a branch for each place: nobody could foretell which is free."""
+    mask, count = len(index) - 1, 0
+    for place in range(first, last):
+        some[count] = index[place]
+        count += 1 if index[place] != 0 else 0
+        index[place] = 0
+    for nth in range(count):
+        place = (some[nth] >> _ENTRY_BITS) & mask
+        while index[place] != 0:
+            place = (place + 1) & mask
+        index[place] = some[nth]
