@@ -32,7 +32,8 @@ class Conversations:
         self._notes = Growing(np.uint32, streams.NOTES)
         self._state = np.zeros(streams.TABLE_STATES, np.int64)
         self._state[streams.SEED] = secrets.randbits(32)
-        self._ahead = np.empty((streams.RING, streams.LOOKED), np.int64)
+        self._ahead = np.full((streams.RING, streams.LOOKED), -1, np.int64)
+        self._ahead[:, streams.TRACED] = streams.NO_TRACE
         self._analysis = _Analysis() if wanted else None
         self._cells = np.empty((0, ANALYSED if wanted else NUMBERED), np.int64)
 

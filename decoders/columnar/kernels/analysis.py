@@ -41,6 +41,7 @@ from decoders.columnar.kernels.flows import (
     FIN_SENT,
     FIRST_RTT,
     FLOW,
+    FLOW_PLACES,
     FLOWS,
     HEAD,
     LAST_OWN,
@@ -97,15 +98,19 @@ from decoders.columnar.kernels.sink import (
 )
 from decoders.columnar.kernels.streams import (
     BLOCK,
+    ENTRY,
     FIRST,
+    LAST,
     NO_TRACE,
     OPENED,
     OPENED_AGAIN,
     REUSED,
     TRACE,
+    TRACED,
     WAITS,
     Link,
 )
+from decoders.columnar.prefetching import prefetch
 from decoders.columnar.transport import (
     ABSENT,
     ACKS_FRAME,
@@ -136,6 +141,11 @@ from decoders.tcp_flags import ACK, FIN, RST, SYN
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
 
+_TRACE_AHEAD, _FLOWS_AHEAD = 4, 2
+"""So many headers before one is analysed what it needs is asked for."""
+_LINE = 8
+"""Numbers that come from memory together."""
+
 _SENT_BEFORE = RETRANSMISSION | OUT_OF_ORDER
 
 
@@ -153,6 +163,8 @@ def annotate(
         if not streams.has_room(table, last - first) or not _has_room(table, trail, last - first):
             return first
         for at in range(first, last):
+            _expect_trace(table, trail, at + _TRACE_AHEAD)
+            _expect_flows(table, trail, at + _FLOWS_AHEAD)
             link = streams.number(table, headers, cells, at, ANALYSED)
             if headers[at, HEADER_TCP]:
                 _annotate(table.notes, trail, headers, frames, cells, at, link)
@@ -169,6 +181,32 @@ def _has_room(table: streams.Table, trail: Trail, more: int) -> bool:
         and state[SENT] + more * ROOM <= len(sent)
         and state[EXPERTS] + more * ROOM <= len(experts)
     )
+
+
+@inlined
+def _expect_trace(table: streams.Table, trail: Trail, at: int) -> None:
+    """Ask for the trace of a header that was looked up, or what waits; of another one in vain."""
+    looked = table.ahead[at & LAST]
+    entry, trace = looked[ENTRY], np.int64(NO_TRACE)
+    if entry >= 0:
+        trace = np.int64(table.notes[entry, TRACE])
+        if trace == WAITS:
+            prefetch(trail.waiting, entry)
+            trace = np.int64(NO_TRACE)
+        else:
+            prefetch(trail.traces, trace)
+    looked[TRACED] = trace
+
+
+@inlined
+def _expect_flows(table: streams.Table, trail: Trail, at: int) -> None:
+    """Ask for both flows of a trace that was asked for."""
+    trace = table.ahead[at & LAST, TRACED]
+    if trace != NO_TRACE:
+        for side in range(2):
+            flow = trail.flows[trail.traces[trace, FLOW + side]]
+            for place in range(0, FLOW_PLACES, _LINE):
+                prefetch(flow, place)
 
 
 @inlined

@@ -82,12 +82,13 @@ _AHEAD = 8
 """So many headers before one is numbered what stands at its entry is asked for, and its places in
 the index twice as many before: by then they have come from memory, and nothing waits."""
 
-_HASH, _ENTRY, _PLACE = range(3)
-LOOKED = 3
-"""What is looked up of a header: the hash of its key, and what :func:`hashing.look` tells."""
+_HASH, ENTRY, _PLACE, TRACED = range(4)
+LOOKED = 4
+"""What is looked up of a header: the hash of its key, and what :func:`hashing.look` tells; its
+trace."""
 RING = 4 * _AHEAD
 """More headers than are looked up at a time; a power of two."""
-_LAST = RING - 1
+LAST = RING - 1
 
 Link = tuple[int, int, int, int]
 """What the analysis is told of a TCP header: its entry; direction; where its direction's numbers
@@ -149,7 +150,7 @@ def _hash(table: Table, headers: I64, at: int) -> None:
         header = headers[at]
         key = _key(header, _side(header))
         hashed = hashing.hash_of(table.state[SEED], key[0], key[1], key[2], key[3], key[4])
-        table.ahead[at & _LAST, _HASH] = hashed
+        table.ahead[at & LAST, _HASH] = hashed
         hashing.expect(table.keys.index, hashed)
 
 
@@ -157,9 +158,9 @@ def _hash(table: Table, headers: I64, at: int) -> None:
 def _look_up(table: Table, headers: I64, at: int) -> None:
     """Look up a header's key, and ask for what stands at its entry."""
     if at < len(headers):
-        looked = table.ahead[at & _LAST]
+        looked = table.ahead[at & LAST]
         entry, place = hashing.look(table.keys.index, looked[_HASH])
-        looked[_ENTRY], looked[_PLACE] = entry, place
+        looked[ENTRY], looked[_PLACE] = entry, place
         if entry >= 0:
             prefetch(table.keys.keys, entry)
             prefetch(table.notes, entry)
@@ -175,7 +176,7 @@ def number(table: Table, headers: I64, cells: I64, at: int, places: int) -> Link
         cell[place] = NOTHING
     cell[MARKS] = 0
     side = _side(header)
-    key, looked = _key(header, side), table.ahead[at & _LAST]
+    key, looked = _key(header, side), table.ahead[at & LAST]
     entry = _known(table, key, looked)
     first = entry < 0
     if first:
@@ -221,7 +222,7 @@ def _key(header: I64, side: int) -> hashing.Key:
 @inlined
 def _known(table: Table, key: hashing.Key, looked: I64) -> int:
     """The entry of a key, or ``-1 - place`` of the index where it belongs."""
-    entry, place = looked[_ENTRY], looked[_PLACE]
+    entry, place = looked[ENTRY], looked[_PLACE]
     if entry >= 0 and hashing.same(table.keys, entry, key):
         return entry
     # Since it was looked up, another key may have taken the place, or the same one.
