@@ -3,8 +3,8 @@
 Results do not depend on where a batch ends. The rules stand in
 :mod:`decoders.columnar.kernels.streams` and :mod:`decoders.columnar.kernels.analysis`.
 
-Memory: a conversation takes 36 octets and at most 26 of an index, 32 more with IPv6; with analysis
-24 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
+Memory: a conversation takes 32 octets and at most 26 of an index, 32 more with IPv6; with analysis
+16 more, and once it has a second segment 48, 192 for each direction that sent something, and 40 for
 each segment that nobody acknowledged. How tables grow stands in :mod:`decoders.columnar.growing`.
 """
 
@@ -29,11 +29,11 @@ class Conversations:
 
     def __init__(self, wanted: bool) -> None:
         self._keys = GrowingKeys()
-        self._notes = Growing(np.uint32, streams.NOTES)
+        self._notes = Growing(np.uint32, flows.ANALYSED_NOTES if wanted else streams.NOTES)
         self._state = np.zeros(streams.TABLE_STATES, np.int64)
         self._state[streams.SEED] = secrets.randbits(32)
         self._ahead = np.full((streams.RING, streams.LOOKED), -1, np.int64)
-        self._ahead[:, streams.TRACED] = streams.NO_TRACE
+        self._ahead[:, streams.TRACE] = 0
         self._analysis = _Analysis() if wanted else None
         self._cells = np.empty((0, ANALYSED if wanted else NUMBERED), np.int64)
 
@@ -58,7 +58,7 @@ class Conversations:
             if at == len(headers):
                 return Found(cells, trail.found())
             self._make_room()
-            trail.make_room(len(self._notes.array))
+            trail.make_room()
 
     @property
     def octets(self) -> int:
@@ -85,7 +85,6 @@ class _Analysis:
         self._flows = Growing(np.int64, flows.FLOW_PLACES)
         self._sent = Growing(np.int64, flows.SENT_PLACES)
         self._experts = Growing(np.int64, EXPERT_PLACES)
-        self._waiting = Growing(np.uint32, flows.WAITING_PLACES)
         self._again = _again()
         self.state = np.zeros(flows.TRAIL_STATES, np.int64)
         for place in (flows.TRACES, flows.FLOWS, flows.SENT):
@@ -101,7 +100,6 @@ class _Analysis:
             sent=self._sent.array,
             experts=self._experts.array,
             state=self.state,
-            waiting=self._waiting.array,
             again=self._again,
         )
 
@@ -110,19 +108,18 @@ class _Analysis:
         found: I64 = self._experts.array[: self.state[flows.EXPERTS]].copy()
         return found
 
-    def make_room(self, entries: int) -> None:
-        """For the headers that are next, and for so many conversations to wait."""
+    def make_room(self) -> None:
+        """For the headers that are next."""
         more = flows.ROOM * streams.BLOCK
         self._traces.make_room(int(self.state[flows.TRACES]) + more)
         self._flows.make_room(int(self.state[flows.FLOWS]) + more)
         self._sent.make_room(int(self.state[flows.SENT]) + more)
         self._experts.make_room(int(self.state[flows.EXPERTS]) + more)
-        self._waiting.make_room(entries)
 
     @property
     def octets(self) -> int:
         """Octets that it takes, without the expert items of a batch."""
-        tables = (self._waiting, self._traces, self._flows, self._sent)
+        tables = (self._traces, self._flows, self._sent)
         return octets(*(table.array for table in tables))
 
 

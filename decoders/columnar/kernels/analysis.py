@@ -62,12 +62,11 @@ from decoders.columnar.kernels.flows import (
     SENT_SEQ,
     SENT_TIME,
     SYN_TIME,
+    TRACE,
     TRACES,
     UNSHIFTED,
-    WAITING_ACK,
     WAITING_FRAME,
     WAITING_REST,
-    WAITING_SEQ,
     WAITING_TIME_HI,
     WAITING_TIME_LO,
     WINDOW,
@@ -97,15 +96,16 @@ from decoders.columnar.kernels.sink import (
     HEADER_WINDOW,
 )
 from decoders.columnar.kernels.streams import (
+    BASE,
     BLOCK,
     ENTRY,
     FIRST,
     LAST,
-    NO_TRACE,
+    NUMBERING,
     OPENED,
     OPENED_AGAIN,
     REUSED,
-    TRACE,
+    SEEN,
     TRACED,
     WAITS,
     Link,
@@ -160,23 +160,22 @@ def annotate(
     streams.look_ahead(table, headers, start)
     for first in range(start, len(headers), BLOCK):
         last = min(first + BLOCK, len(headers))
-        if not streams.has_room(table, last - first) or not _has_room(table, trail, last - first):
+        if not streams.has_room(table, last - first) or not _has_room(trail, last - first):
             return first
         for at in range(first, last):
             _expect_trace(table, trail, at + _TRACE_AHEAD)
             _expect_flows(table, trail, at + _FLOWS_AHEAD)
             link = streams.number(table, headers, cells, at, ANALYSED)
             if headers[at, HEADER_TCP]:
-                _annotate(table.notes, trail, headers, frames, cells, at, link)
+                _annotate(table.notes[link[0]], trail, headers, frames, cells, at, link)
     return len(headers)
 
 
 @inlined
-def _has_room(table: streams.Table, trail: Trail, more: int) -> bool:
-    traces, flows, sent, experts, state, waiting, _ = trail
+def _has_room(trail: Trail, more: int) -> bool:
+    traces, flows, sent, experts, state, _ = trail
     return (
-        len(waiting) >= len(table.notes)
-        and state[TRACES] + more * ROOM <= len(traces)
+        state[TRACES] + more * ROOM <= len(traces)
         and state[FLOWS] + more * ROOM <= len(flows)
         and state[SENT] + more * ROOM <= len(sent)
         and state[EXPERTS] + more * ROOM <= len(experts)
@@ -185,24 +184,20 @@ def _has_room(table: streams.Table, trail: Trail, more: int) -> bool:
 
 @inlined
 def _expect_trace(table: streams.Table, trail: Trail, at: int) -> None:
-    """Ask for the trace of a header that was looked up, or what waits; of another one in vain."""
+    """Ask for the trace of a header that was looked up; of another one in vain."""
     looked = table.ahead[at & LAST]
-    entry, trace = looked[ENTRY], np.int64(NO_TRACE)
-    if entry >= 0:
+    entry, trace = looked[ENTRY], np.int64(0)
+    if entry >= 0 and table.notes[entry, SEEN] & TRACED:
         trace = np.int64(table.notes[entry, TRACE])
-        if trace == WAITS:
-            prefetch(trail.waiting, entry)
-            trace = np.int64(NO_TRACE)
-        else:
-            prefetch(trail.traces, trace)
-    looked[TRACED] = trace
+        prefetch(trail.traces, trace)
+    looked[streams.TRACE] = trace
 
 
 @inlined
 def _expect_flows(table: streams.Table, trail: Trail, at: int) -> None:
     """Ask for both flows of a trace that was asked for."""
-    trace = table.ahead[at & LAST, TRACED]
-    if trace != NO_TRACE:
+    trace = table.ahead[at & LAST, streams.TRACE]
+    if trace:
         for side in range(2):
             flow = trail.flows[trail.traces[trace, FLOW + side]]
             for place in range(0, FLOW_PLACES, _LINE):
@@ -211,19 +206,18 @@ def _expect_flows(table: streams.Table, trail: Trail, at: int) -> None:
 
 @inlined
 def _annotate(
-    notes: U32, trail: Trail, headers: I64, frames: Frames, cells: I64, at: int, link: Link
+    note: U32, trail: Trail, headers: I64, frames: Frames, cells: I64, at: int, link: Link
 ) -> None:
     """A TCP header that was numbered."""
     row, what = headers[at, HEADER_ROW], link[3]
     number, timed = frames.first + row, frames.timed[row]
     now = frames.time_ns[row] if timed else 0
     if what == FIRST and _may_wait(headers[at], cells[at, MARKS], number):
-        notes[link[0], TRACE] = WAITS
-        _wait(trail.waiting[link[0]], headers[at], link[1], (number, now, timed))
+        _wait(note, headers[at], link[1], (number, now, timed))
         cells[at, WINDOW_SIZE] = headers[at, HEADER_WINDOW]
         return
-    traces, flows, sent, experts, state, _, _ = trail
-    trace = _trace_of(trail, notes, link)
+    traces, flows, sent, experts, state, _ = trail
+    trace = _trace_of(trail, note, link)
     if what & OPENED_AGAIN:
         _open_again(traces, flows, trace, link[1])
     if cells[at, MARKS] & TFO_BIT:
@@ -264,6 +258,7 @@ def _may_wait(header: I64, marks: int, number: int) -> bool:
     return (
         flags & (SYN | RST) != 0
         and flags & FIN == 0
+        and (flags & ACK != 0 or header[HEADER_ACK] == 0)
         and header[HEADER_LENGTH] == 0
         and header[HEADER_SHOWN] == 1
         and header[HEADER_QUOTED] == 0
@@ -274,59 +269,65 @@ def _may_wait(header: I64, marks: int, number: int) -> bool:
 
 
 @inlined
-def _wait(waiting: U32, header: I64, side: int, frame: tuple[int, int, bool]) -> None:
+def _wait(note: U32, header: I64, side: int, frame: tuple[int, int, bool]) -> None:
     """Keep a segment of which there is nothing to say; ``frame``: number, time, has it a time."""
     number, now, timed = frame
-    waiting[WAITING_FRAME] = number
-    waiting[WAITING_TIME_HI] = now >> 32 & WORD
-    waiting[WAITING_TIME_LO] = now & WORD
-    waiting[WAITING_SEQ] = header[HEADER_SEQ]
-    waiting[WAITING_ACK] = header[HEADER_ACK]
+    note[SEEN] |= WAITS
+    note[WAITING_FRAME] = number
+    note[WAITING_TIME_HI] = now >> 32 & WORD
+    note[WAITING_TIME_LO] = now & WORD
     flags = header[HEADER_FLAGS]
     rest = side | (2 if timed else 0)
     rest |= (4 if flags & SYN else 0) | (8 if flags & RST else 0) | (16 if flags & ACK else 0)
     rest |= (header[HEADER_SCALE] - NO_SCALE_OPTION) << 5
-    waiting[WAITING_REST] = rest << 16 | header[HEADER_WINDOW]
+    note[WAITING_REST] = rest << 16 | header[HEADER_WINDOW]
 
 
 @part
-def _read_again(trail: Trail, entry: int, trace: int) -> None:
-    """Analyse the segment that waited: a second one has come."""
-    waiting, (headers, cells) = trail.waiting, trail.again
-    rest = np.int64(waiting[entry, WAITING_REST])
-    headers[0, HEADER_SEQ] = waiting[entry, WAITING_SEQ]
-    headers[0, HEADER_ACK] = waiting[entry, WAITING_ACK]
+def _read_again(trail: Trail, note: U32, link: Link, trace: int) -> None:
+    """Analyse the segment that waited: a second one has come, of which ``link`` tells."""
+    headers, cells = trail.again
+    rest = np.int64(note[WAITING_REST])
     headers[0, HEADER_WINDOW] = rest & 0xFFFF
     rest >>= 16
     flags = (SYN if rest & 4 else 0) | (RST if rest & 8 else 0) | (ACK if rest & 16 else 0)
     headers[0, HEADER_FLAGS] = flags
     headers[0, HEADER_SCALE] = (rest >> 5) + NO_SCALE_OPTION
-    link = (np.int64(entry), rest & 1, np.int64(0), np.int64(0))
-    now = np.int64(waiting[entry, WAITING_TIME_HI]) << 32
-    now |= np.int64(waiting[entry, WAITING_TIME_LO])
-    number = np.int64(waiting[entry, WAITING_FRAME])
+    side = rest & 1
+    headers[0, HEADER_SEQ] = (_began(note, link, side) + (0 if flags & SYN else 1)) & WORD
+    headers[0, HEADER_ACK] = (_began(note, link, 1 - side) + 1) & WORD if flags & ACK else 0
+    now = np.int64(note[WAITING_TIME_HI]) << 32 | np.int64(note[WAITING_TIME_LO])
+    number = np.int64(note[WAITING_FRAME])
     traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
     if rest & 2:
         _shaken(traces, trace, flags, now)
-    _analyse(traces, flows, sent, state, headers, cells, 0, link, trace, number, now)
+    told = (link[0], side, np.int64(0), np.int64(0), np.int64(0))
+    _analyse(traces, flows, sent, state, headers, cells, 0, told, trace, number, now)
 
 
 @inlined
-def _trace_of(trail: Trail, notes: U32, link: Link) -> int:
+def _began(note: U32, link: Link, side: int) -> int:
+    """Where the numbers of a direction began before the header that ``link`` tells of."""
+    return link[4] if side == link[1] else np.int64(note[BASE + side])
+
+
+@inlined
+def _trace_of(trail: Trail, note: U32, link: Link) -> int:
     """The trace of a header's conversation; a new one when there is none."""
     traces, flows, sent, state = trail.traces, trail.flows, trail.sent, trail.state
-    entry, _, _, what = link
-    trace = np.int64(notes[entry, TRACE])
-    if trace in (NO_TRACE, WAITS):
-        waited = trace == WAITS
+    opened = link[3] & OPENED
+    if not note[SEEN] & TRACED:
         trace = state[TRACES]
         state[TRACES] = trace + 1
         _blank(traces, trace)
         traces[trace, FLOW] = traces[trace, FLOW + 1] = 0
-        notes[entry, TRACE] = trace
-        if waited and not what & OPENED:
-            _read_again(trail, entry, trace)
-    elif what & OPENED:
+        if note[SEEN] & WAITS and not opened:
+            _read_again(trail, note, link, trace)
+        note[SEEN] = note[SEEN] & NUMBERING | TRACED
+        note[TRACE] = trace
+        return trace
+    trace = np.int64(note[TRACE])
+    if opened:
         forget(flows, sent, state, traces[trace, FLOW])
         forget(flows, sent, state, traces[trace, FLOW + 1])
         _blank(traces, trace)
@@ -381,7 +382,7 @@ def _analyse(
     now: int,
 ) -> int:
     """Judge a segment of known payload length and remember it; its marks."""
-    _, side, base, what = link
+    _, side, base, what, _ = link
     other = 1 - side
     if traces[trace, FLOW + side] == 0:
         traces[trace, FLOW + side] = add_flow(flows, state)

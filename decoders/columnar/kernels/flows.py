@@ -57,14 +57,13 @@ ROOM = 20
 HALF, WORD, MODULUS = 1 << 31, (1 << 32) - 1, 1 << 32
 
 
-(
-    WAITING_FRAME, WAITING_TIME_HI, WAITING_TIME_LO, WAITING_SEQ, WAITING_ACK, WAITING_REST,
-) = range(6)  # fmt: skip
-WAITING_PLACES = 6
-"""A conversation's first segment, when it is a SYN or RST without payload, of which there is
+TRACE, WAITING_FRAME, WAITING_TIME_HI, WAITING_TIME_LO, WAITING_REST = 4, 4, 5, 6, 7
+ANALYSED_NOTES = 8
+"""What is noted of an entry behind what :mod:`decoders.columnar.kernels.streams` notes: its trace.
+Before it has one, its first segment, when that is a SYN or RST without payload, of which there is
 nothing to say: most conversations of a scan never see a second one. REST: the window; above it a
 bit each for the direction, whether it has a time, SYN, RST and ACK; above these the window scale
-+ 2."""
++ 2. Its numbers are told by where those of the directions begin."""
 
 
 class Frames(NamedTuple):
@@ -91,8 +90,6 @@ class Trail(NamedTuple):
     sent: I64
     experts: I64
     state: I64
-    waiting: NDArray[np.uint32]
-    """[entry of the conversation, WAITING_PLACES]"""
     again: Again
 
 

@@ -56,22 +56,21 @@ from decoders.tcp_flags import FIN, RST, SYN
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
 
-NUMBER, SEEN, BASE, TRACE = 0, 1, 2, 4
-NOTES = 5
-"""What is noted of an entry: number of the stream; bits of completeness, and which of the next two
-are known; where the numbers of both directions begin, first that from the lower end; place in the
-traces of the analysis, which reads and writes it."""
+NUMBER, SEEN, BASE = 0, 1, 2
+NOTES = 4
+"""What is noted of an entry: number of the stream; bits of completeness, which of the next two are
+known, and what the analysis has; where the numbers of both directions begin, first that from the
+lower end. What the analysis notes comes behind."""
 
 _WORD = (1 << 32) - 1
 UNSET = -1
 """In place of where numbers begin: it is not known."""
 
-NO_TRACE, WAITS = 0, _WORD
-"""As a place in the traces: none yet; none, and its first segment waits for a second one."""
-
 _KNOWN = 6
 """First of the two bits of SEEN that tell what is known; below are those of completeness."""
 _COMPLETENESS = (1 << _KNOWN) - 1
+NUMBERING, WAITS, TRACED = (1 << 8) - 1, 1 << 8, 1 << 9
+"""The bits of SEEN so far; its first segment waits for a second one; the analysis has a trace."""
 
 ENTRIES, TCP_STREAMS, UDP_STREAMS, SEED = range(4)
 TABLE_STATES = 4
@@ -82,17 +81,17 @@ _AHEAD = 8
 """So many headers before one is numbered what stands at its entry is asked for, and its places in
 the index twice as many before: by then they have come from memory, and nothing waits."""
 
-_HASH, ENTRY, _PLACE, TRACED = range(4)
+_HASH, ENTRY, _PLACE, TRACE = range(4)
 LOOKED = 4
 """What is looked up of a header: the hash of its key, and what :func:`hashing.look` tells; its
-trace."""
+trace, or 0."""
 RING = 4 * _AHEAD
 """More headers than are looked up at a time; a power of two."""
 LAST = RING - 1
 
-Link = tuple[int, int, int, int]
+Link = tuple[int, int, int, int, int]
 """What the analysis is told of a TCP header: its entry; direction; where its direction's numbers
-begin (0: not known); bits of what the header did."""
+begin (0: not known); bits of what the header did; where its direction's numbers began before."""
 
 REUSED, OPENED, OPENED_AGAIN, FIRST = 1, 2, 4, 8
 """Reused ports; opened a new conversation of a known key; is a SYN with the number that its
@@ -104,7 +103,7 @@ class Table(NamedTuple):
 
     keys: hashing.Keys
     notes: U32
-    """[entry, NOTES]"""
+    """[entry, NOTES or more]"""
     state: I64
     """Entries, TCP and UDP streams so far; seed of the hash."""
     ahead: I64
@@ -187,7 +186,7 @@ def number(table: Table, headers: I64, cells: I64, at: int, places: int) -> Link
             note[NUMBER] = state[UDP_STREAMS]
             state[UDP_STREAMS] += 1
         cell[STREAM] = note[NUMBER]
-        return (entry, side, np.int64(0), np.int64(0))
+        return (entry, side, np.int64(0), np.int64(0), np.int64(UNSET))
     if first:
         return _first_segment(note, state, header, cell, entry, side)
     return _segment(note, state, header, cell, entry, side)
@@ -242,7 +241,7 @@ def _enter(table: Table, key: hashing.Key, hashed: int, place: int) -> int:
     entry = table.state[ENTRIES]
     table.state[ENTRIES] = entry + 1
     hashing.insert(table.keys, key, hashed, place, entry)
-    table.notes[entry, TRACE] = NO_TRACE
+    table.notes[entry, SEEN] = 0
     return entry
 
 
@@ -285,11 +284,12 @@ def _first_segment(note: U32, state: I64, header: I64, cell: I64, entry: int, si
     _open(note, state, seen)
     if not header[HEADER_QUOTED]:
         _numbers(header, cell, base, other_base)
-    return (entry, side, max(base, 0), np.int64(FIRST))
+    return (entry, side, max(base, 0), np.int64(FIRST), np.int64(UNSET))
 
 
 @inlined
 def _segment(note: U32, state: I64, header: I64, cell: I64, entry: int, side: int) -> Link:
+    before = _base(note, side)
     what = _open_again(note, state, header, side)
     if header[HEADER_LENGTH] != ABSENT:
         _learn_bases(note, header, side)
@@ -303,7 +303,7 @@ def _segment(note: U32, state: I64, header: I64, cell: I64, entry: int, side: in
     base = _base(note, side)
     if not header[HEADER_QUOTED]:
         _numbers(header, cell, base, _base(note, 1 - side))
-    return (entry, side, max(base, 0), what)
+    return (entry, side, max(base, 0), what, before)
 
 
 @inlined
@@ -315,7 +315,7 @@ def _open_again(note: U32, state: I64, header: I64, side: int) -> int:
     if known == header[HEADER_SEQ]:
         return 0 if flags & A else OPENED_AGAIN
     if not flags & A:
-        _open(note, state, SYN_SEEN)
+        _open(note, state, SYN_SEEN | note[SEEN] & (WAITS | TRACED))
         return REUSED | OPENED
     if not header[HEADER_QUOTED]:
         _begin(note, side, header[HEADER_SEQ])
