@@ -154,7 +154,7 @@ def _pairs(facts: I64, delegated: Delegated) -> I64:
 def place(assembly: Assembly, told: Told) -> None:
     """Put what is found of headers behind the cells that are there."""
     _place_numbers(assembly, told)
-    _place_marks(assembly, told.headers, told.found, told.marks)
+    _place_marks(assembly, told)
     if len(told.found.experts):
         _place_experts(assembly, told.headers, told.found.experts)
 
@@ -228,31 +228,34 @@ def _place_numbers(assembly: Assembly, told: Told) -> None:
     for name, value in told.same.items():
         assembly.fill_with(name, value)
     places = {at: name for at, name in told.places.items() if name in assembly.wanted}
-    targets = np.full(cells.shape[1] + 1, -1, np.int64)
-    targets[list(places)] = np.arange(len(places))
+    chosen = np.array(list(places), np.int64)
     numbers = np.empty((len(places), assembly.rows), np.int64)
     truth = np.zeros((len(places), -(-assembly.rows // 8)), np.uint8)
     left = np.empty(len(headers), np.int64)
-    all_left = placing.place_numbers(headers, cells, targets, numbers, truth, left)
-    for column, (at, name) in enumerate(places.items()):
+    all_left = placing.place_numbers(headers, cells, chosen, numbers, truth, left)
+    for column, name in enumerate(places.values()):
         assembly.adopt(name, numbers[column], truth[column])
-        if all_left >> at & 1:
-            values = cells[:, at if at < cells.shape[1] else transport.STREAM]
-            _append(assembly, name, headers, values, left >> at & 1 != 0)
-
-
-def _place_marks(assembly: Assembly, headers: I64, found: Found, all_marks: int) -> None:
-    if not all_marks:
+    if not all_left:
         return
-    marks = found.cells[:, transport.MARKS]
-    ones = np.ones(len(marks), np.int64)
+    behind = np.flatnonzero(left)
+    headers, cells, left = headers[behind], cells[behind], left[behind]
+    for column, (at, name) in enumerate(places.items()):
+        values = cells[:, at if at < cells.shape[1] else transport.STREAM]
+        _append(assembly, name, headers, values, left >> column & 1 != 0)
+
+
+def _place_marks(assembly: Assembly, told: Told) -> None:
+    if not told.marks:
+        return
+    marked = np.flatnonzero(told.found.cells[:, transport.MARKS])
+    headers, cells = told.headers[marked], told.found.cells[marked]
+    marks, ones = cells[:, transport.MARKS], np.ones(len(marked), np.int64)
     for bit, name in enumerate(transport.MARK_FIELDS):
-        if not all_marks >> bit & 1 or name not in assembly.wanted:
+        if not told.marks >> bit & 1 or name not in assembly.wanted:
             continue
         shown = (marks >> bit & 1) == 1
         if name == "tcp.analysis.duplicate_ack":
-            numbers = found.cells[:, transport.DUPLICATE_ACK_NUM]
-            again = (numbers != NOTHING) & shown
+            again = (cells[:, transport.DUPLICATE_ACK_NUM] != NOTHING) & shown
             places = np.repeat(np.arange(len(marks)), shown.astype(np.int64) + again)
             _append(assembly, name, headers[places], ones[places], shown[places])
         else:

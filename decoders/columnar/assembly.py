@@ -162,8 +162,7 @@ class Assembly:
         if side == 0 and number not in self.cells and (rows[1:] > rows[:-1]).all():
             self.put(name, rows, values)
             return
-        nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        nth += self._occurrences(number, side)[rows]
+        nth = np.arange(len(rows)) - np.searchsorted(rows, rows) + self._known(number, side, rows)
         first = (nth == 0) & (side == 0)
         self.put(name, rows[first], values[first])
         more = ~first & (nth < MOST_OCCURRENCES)
@@ -193,14 +192,15 @@ class Assembly:
         """An octet for each row."""
         return np.unpackbits(bits, count=self.rows, bitorder="little")
 
-    def _occurrences(self, number: int, side: int) -> I64:
-        """How often each row has a field by now."""
-        known = np.zeros(self.rows, np.int64)
+    def _known(self, number: int, side: int, rows: I64) -> I64:
+        """How often each of some rows has a field by now; ``rows`` in order."""
+        known = np.zeros(len(rows), np.int64)
         if side == 0 and number in self.cells:
-            known += self._truth(self._column(number).bits)
+            known += self._column(number).bits[rows >> 3] >> (rows & 7) & 1
         events = self.events()
-        chosen = events[:, 1] >> OCCURRENCE_BITS == number << 1 | side
-        return known + np.bincount(events[chosen, 0], minlength=self.rows)
+        others = np.sort(events[events[:, 1] >> OCCURRENCE_BITS == number << 1 | side, 0])
+        known += np.searchsorted(others, rows, "right") - np.searchsorted(others, rows)
+        return known
 
     def events(self) -> I64:
         """All cells that are not first own occurrences."""

@@ -43,31 +43,31 @@ def survey(headers: I64, cells: I64, rows: int, only: I64, told: I64) -> None:
 
 @kernel
 def place_numbers(
-    headers: I64, cells: I64, targets: I64, numbers: I64, truth: Bits, left: I64
+    headers: I64, cells: I64, chosen: I64, numbers: I64, truth: Bits, left: I64
 ) -> int:
     """Put what headers are told into rows that have nothing yet.
 
-    ``targets`` [place + 1]: the column of ``numbers`` [column, row] and ``truth`` (bits of rows)
-    for a place of TCP headers and, last, for the stream of UDP's; -1: none. ``left`` [header] gets
-    a bit for each place that has to go elsewhere: behind what is there, or to quoted fields.
+    ``chosen`` [column]: a place of TCP headers, or the number of places for the stream of UDP's.
+    They come into ``numbers`` [column, row] and ``truth`` (bits of rows); ``left`` [header] gets a
+    bit for each column that has to go elsewhere: behind what is there, or to quoted fields.
     Returns all these bits.
     """
-    all_left = np.int64(0)
+    all_left, width = np.int64(0), cells.shape[1]
     for at in range(len(headers)):
         left[at] = 0
-        row = headers[at, HEADER_ROW]
-        first, end, base = 0, cells.shape[1], 0
-        if not headers[at, HEADER_TCP]:
-            first, end, base = STREAM, STREAM + 1, len(targets) - 1 - STREAM
-        for place in range(first, end):
-            column = targets[base + place]
-            if column < 0 or cells[at, place] == NOTHING:
+        row, quoted = headers[at, HEADER_ROW], headers[at, HEADER_QUOTED]
+        bit, is_tcp = 1 << (row & 7), headers[at, HEADER_TCP]
+        for column in range(len(chosen)):
+            place = chosen[column]
+            if (place < width) != (is_tcp != 0):
                 continue
-            bit = 1 << (row & 7)
-            if headers[at, HEADER_QUOTED] or truth[column, row >> 3] & bit:
-                left[at] |= np.int64(1) << (base + place)
+            value = cells[at, place if is_tcp else STREAM]
+            if value == NOTHING:
+                continue
+            if quoted or truth[column, row >> 3] & bit:
+                left[at] |= np.int64(1) << column
             else:
-                numbers[column, row] = cells[at, place]
+                numbers[column, row] = value
                 truth[column, row >> 3] |= bit
         all_left |= left[at]
     return all_left
