@@ -9,10 +9,11 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from decoders.columnar.columns import Cells, Pool, column
+from decoders.columnar.columns import Cells, Pool, column, is_span
 from decoders.columnar.constants import only
 from decoders.columnar.kernels import placing
 from decoders.columnar.kernels.sink import WIDTH
+from decoders.columnar.kernels.views import same_spans
 from decoders.columnar.numbers import FIELD_NAMES, FIELD_NUMBERS, PROTOCOL_NAMES
 from decoders.fields import FIELDS, ColumnType, Field
 from decoders.table import MOST_OCCURRENCES
@@ -216,9 +217,17 @@ class Assembly:
         cells = self.cells.get(FIELD_NUMBERS[declared.name])
         if cells is None:
             return None
-        if isinstance(cells, Cells):
+        if isinstance(cells, Cells) and not self._same_spans(declared, cells):
             return column(declared, declared.column, cells, self.rows, self.pool)
-        return only(declared, declared.column, cells, self.pool)
+        value = int(cells.values[0]) if isinstance(cells, Cells) else cells
+        return only(declared, declared.column, value, self.pool)
+
+    def _same_spans(self, declared: Field, cells: Cells) -> bool:
+        """Whether all rows have the same octets, though at places of their own."""
+        if not is_span(declared) or not self.rows:
+            return False
+        values = cells.values[: self.rows]
+        return bool(self._truth(cells.bits).all()) and same_spans(values, self.pool.octets)
 
     def counts(self, declared: Field) -> dict[str, int]:
         """Each value of a text that occurs once in a row -> how many rows have it."""

@@ -104,7 +104,7 @@ def column(declared: Field, name: str, cells: Cells, rows: int, pool: Pool) -> p
     if kind in _PLAIN:
         buffers = [cells.bits, cells.values]
         arrow = _PLAIN[kind]
-    elif kind is ColumnType.BINARY or holds_octets(declared):
+    elif is_span(declared):
         text = kind is ColumnType.STRING
         buffers = [cells.bits, *_spans(cells.values[:rows], cells.bits, pool, text)]
         arrow = pyarrow.string_view() if text else pyarrow.binary_view()
@@ -125,6 +125,11 @@ def _series(arrow: pyarrow.DataType, rows: int, buffers: Sequence[NDArray[Any]])
 def holds_octets(declared: Field) -> bool:
     """Whether the values of a field are octets as text, one character each."""
     return declared.name.startswith(_OCTETS)
+
+
+def is_span(declared: Field) -> bool:
+    """Whether the values of a field are stretches of octets."""
+    return declared.column_type is ColumnType.BINARY or holds_octets(declared)
 
 
 def _spans(codes: Codes, bits: Octets, pool: Pool, text: bool) -> tuple[Codes, Octets]:

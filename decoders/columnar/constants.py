@@ -11,8 +11,9 @@ from decoders.columnar.columns import Cells, Pool, column
 from decoders.fields import ColumnType, Field
 from decoders.table import dtype_of
 
-KEPT = 4096
-"""Constants that are kept from batch to batch: making one takes longer than using it."""
+KEPT, LONGEST = 4096, 256
+"""Constants that are kept from batch to batch, none longer than so many octets or characters:
+making one takes longer than using it."""
 
 _ONE = np.ones(1, np.uint8)
 
@@ -28,9 +29,12 @@ def only(declared: Field, name: str, value: int, pool: Pool) -> polars.Expr:
     if kind in (ColumnType.INT32, ColumnType.INT64):
         return _constant(kind, name, value)
     one = column(declared, name, Cells(np.array([value], np.int64), _ONE), 1, pool)
-    return _constant(kind, name, one.item())
+    told = one.item()
+    return _constant(kind, name, told) if len(told) <= LONGEST else _made(kind, name, told)
 
 
-@lru_cache(KEPT)
-def _constant(kind: ColumnType, name: str, value: bool | int | str | bytes) -> polars.Expr:
+def _made(kind: ColumnType, name: str, value: bool | int | str | bytes) -> polars.Expr:
     return polars.lit(value, dtype=dtype_of(kind)).alias(name)
+
+
+_constant = lru_cache(KEPT)(_made)

@@ -152,6 +152,7 @@ class ColumnarDecoder:
             assembly.fill_protocols()
             self._scatter(decoded, delegated)
             place(assembly, told)
+        self._kernels.give_back_headers(decoded.run)
         self._flag_excess(assembly)
         if self._classes is not None:
             self._classes.annotate(assembly, rows.facts, delegated)

@@ -134,8 +134,9 @@ class Kernels:
         self._facts = facts
         self._words = _FIRST_COLUMNS * WHOLES
         """Words that 64 rows took in columns, at most."""
-        self._free: deque[tuple[Sink, NDArray[np.int64]]] = deque()
-        """Fresh memory costs more than what is done in it."""
+        self._sinks: deque[Sink] = deque()
+        self._rooms: deque[NDArray[np.int64]] = deque()
+        """For headers. Fresh memory costs more than what is done in it."""
 
     def run(self, batch: Batch) -> Run:
         """Run them over the frames of a batch, with more room whenever they need more."""
@@ -163,17 +164,24 @@ class Kernels:
             self._words = max(self._words, -(-int(sink[USED]) // int(sink[TRUTHS])))
         return Run(sink, rows, columns)
 
+    def give_back_headers(self, run: Run) -> None:
+        """Nothing looks at the headers of a batch any more."""
+        self._rooms.append(run.rows.headers)
+
     def give_back(self, run: Run) -> None:
-        """Nothing that ``run`` found is looked at any more, but for its cells."""
-        self._free.append((run.sink, run.rows.headers))
+        """Nothing looks at what was found in a batch any more, but for its cells."""
+        self._sinks.append(run.sink)
 
     def _prepared(self, rows: int) -> tuple[Sink, NDArray[np.int64]]:
         """A sink that nothing is in, and room for headers."""
         try:
-            sink, headers = self._free.pop()
+            sink = self._sinks.pop()
         except IndexError:
             sink = np.empty(TRIE_AT + _NODES * WIDTH + _EVENTS * EVENT, np.int64)
             sink[PORTS_AT:TRIE_AT] = _PORTS
+        try:
+            headers = self._rooms.pop()
+        except IndexError:
             headers = np.empty((0, HEADER_PLACES), np.int64)
         if self._headers and len(headers) < rows:
             headers = np.empty((rows, HEADER_PLACES), np.int64)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars
 import pytest
 
-from decoders.columnar import running
+from decoders.columnar import constants, running
 from decoders.columnar.columns import Cells
 from decoders.columnar.decoder import ColumnarDecoder
 from decoders.columnar.numbers import FIELD_NUMBERS
 from decoders.columnar.records import batches
 from decoders.containers import open_captures
+from decoders.fields import FIELDS
 from tests.decoders.frame_bytes import Shot, eth, ip4, ipv4, tcp, udp
 from tests.decoders.test_witness import written
 
@@ -98,3 +100,31 @@ def test_cells_that_differ_are_columns(tmp_path: Path) -> None:
         255,
         3,
     ]
+
+
+@pytest.mark.parametrize("place", [None, 0, 1, 8, 18])
+def test_octets_that_all_rows_have_are_held_once(place: int | None, tmp_path: Path) -> None:
+    frames = [USUAL] * 19
+    if place is not None:
+        frames[place] = USUAL[:5] + b"\x99" + USUAL[6:]
+    path = written(tmp_path / "rows.pcapng", [Shot(data) for data in frames])
+    decoder = ColumnarDecoder(["eth.dst", "replicap.octets.tcp"])
+    (batch,) = batches(open_captures([path]))
+    found = decoder.decode(batch)
+    table = decoder.finish(found)
+    assert table["eth_dst"].to_list() == [frame[:6] for frame in frames]
+    assert table["replicap_octets_tcp"].to_list() == [USUAL[34:].decode("latin-1")] * 19
+    once = isinstance(found.assembly.first(FIELDS["eth.dst"]), polars.Expr)
+    assert once == (place is None)
+
+
+def test_long_constants_are_not_kept(tmp_path: Path) -> None:
+    constants._constant.cache_clear()
+    payload = b"x" * 10_000
+    frames = [ip4(ipv4(17, udp(1, 2, payload)))] * 9
+    path = written(tmp_path / "rows.pcapng", [Shot(data) for data in frames])
+    decoder = ColumnarDecoder(["replicap.octets.data"])
+    (batch,) = batches(open_captures([path]))
+    table = decoder.finish(decoder.decode(batch))
+    assert table["replicap_octets_data"].to_list() == [payload.decode()] * 9
+    assert constants._constant.cache_info().currsize <= 2

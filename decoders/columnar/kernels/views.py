@@ -223,6 +223,20 @@ def _encode(source: Octets, start: int, size: int, target: Octets, at: int) -> N
 
 
 @kernel
+def same_spans(codes: I64, octets: Octets) -> bool:
+    """Whether all spans, of which there is one at least, hold the same of these octets."""
+    size, first = codes[0] & _SIZE_MASK, (codes[0] >> SPAN_BITS) & _START_MASK
+    for row in range(len(codes)):
+        start = (codes[row] >> SPAN_BITS) & _START_MASK
+        if codes[row] & _SIZE_MASK != size or start + size > len(octets):
+            return False
+        for nth in range(size):
+            if octets[start + nth] != octets[first + nth]:
+                return False
+    return True
+
+
+@kernel
 def span_views(
     codes: I64, bits: Octets, octets: Octets, extra: Octets, text: bool, views: I64, shown: Octets
 ) -> int:
