@@ -130,5 +130,7 @@ def scan(files: list[Path], schema: dict[str, polars.DataType]) -> polars.LazyFr
 def _without_nulls(chunk: polars.DataFrame) -> polars.DataFrame:
     """The columns that have a value; one at least, which tells how many rows there are."""
     nulls = chunk.null_count().row(0)  # One by one, columns that hold a value once would be spread.
+    if max(nulls, default=0) < chunk.height:
+        return chunk
     found = [name for name, count in zip(chunk.columns, nulls, strict=True) if count < chunk.height]
     return chunk.select(found or chunk.columns[:1])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars
+import pyarrow
 from numpy.typing import NDArray
 
 from decoders.columnar.columns import Cells, Pool, column, is_span
@@ -20,6 +21,9 @@ from decoders.table import MOST_OCCURRENCES
 
 OCCURRENCE_BITS = 7
 """Code of an event: field, side (one bit), occurrence from 0."""
+
+Column: TypeAlias = "pyarrow.Array | polars.Expr"
+"""A value for each row, or one for all of them."""
 
 I64 = NDArray[np.int64]
 Bits = NDArray[np.uint8]
@@ -95,7 +99,7 @@ class Assembly:
 
     def fill(self, name: str, values: NDArray[Any], valid: NDArray[np.bool_] | None) -> None:
         """The first own occurrence of a field that is no truth value in every row."""
-        if name not in self.wanted:
+        if name not in self.wanted or (valid is not None and not valid.any()):
             return
         if valid is None or valid.all():
             self.adopt(name, values, np.full(-(-self.rows // 8), 255, np.uint8))
@@ -110,7 +114,7 @@ class Assembly:
     def adopt(self, name: str, values: NDArray[Any], bits: Bits) -> None:
         """Take arrays as the column of a field that is no truth value; they are not copied."""
         number = FIELD_NUMBERS[name]
-        if len(values) and _one_value(values) and self._truth(bits).all():
+        if len(values) and one_value(values) and self._truth(bits).all():
             self.cells[number] = int(values[0])
         else:
             dtype = _TYPES.get(FIELDS[name].column_type, np.int64)
@@ -128,6 +132,9 @@ class Assembly:
     def fill_protocols(self) -> None:
         """``frame.protocols`` of the rows that kernels decoded."""
         if "frame.protocols" not in self.wanted:
+            return
+        if self.rows and one_value(self.paths) and self.paths[0]:
+            self.fill_with("frame.protocols", self.pool.text(self._protocols(int(self.paths[0]))))
             return
         codes = np.zeros(len(self.trie) // WIDTH, np.int64)
         for node in np.flatnonzero(np.bincount(self.paths, minlength=1)).tolist():
@@ -212,13 +219,13 @@ class Assembly:
             self._events = [np.concatenate(self._events)]
         return self._events[0]
 
-    def first(self, declared: Field) -> polars.Series | polars.Expr | None:
+    def first(self, declared: Field) -> pyarrow.Array | polars.Expr | None:
         """The first own occurrences of a field, or that of every row; None when no row has any."""
         cells = self.cells.get(FIELD_NUMBERS[declared.name])
         if cells is None:
             return None
         if isinstance(cells, Cells) and not self._same_spans(declared, cells):
-            return column(declared, declared.column, cells, self.rows, self.pool)
+            return column(declared, cells, self.rows, self.pool)
         value = int(cells.values[0]) if isinstance(cells, Cells) else cells
         return only(declared, declared.column, value, self.pool)
 
@@ -236,28 +243,38 @@ class Assembly:
             return {}
         if isinstance(first, polars.Expr):
             return {polars.select(first).item(): self.rows}
-        return dict(first.drop_nulls().value_counts().iter_rows())
+        texts = polars.Series(first.to_pylist(), dtype=polars.String).drop_nulls()
+        return dict(texts.value_counts().iter_rows())
 
     def table(self, shown: Sequence[Field]) -> polars.DataFrame:
         """The columns of fields that have a value, each followed by its further occurrences.
 
         A column that is the same in all rows is held once.
         """
-        further = self._further()
-        held: list[polars.Series] = []
+        held: dict[str, pyarrow.Array] = {}
         columns: list[polars.Expr] = []
-        for declared in shown:
-            first = self.first(declared)
-            own = [] if first is None else [first]
-            for found in (*own, *further.get(FIELD_NUMBERS[declared.name], [])):
-                if isinstance(found, polars.Series):
-                    held.append(found)
-                    columns.append(polars.col(found.name))
-                else:
-                    columns.append(found)
-        return polars.DataFrame(held).select(columns)
+        for name, found in self._columns(shown):
+            if isinstance(found, polars.Expr):
+                columns.append(found)
+            else:
+                held[name] = found
+                columns.append(polars.col(name))
+        batch = pyarrow.RecordBatch.from_arrays(list(held.values()), names=list(held))
+        return polars.DataFrame(batch).select(columns)
 
-    def _further(self) -> dict[int, list[polars.Series | polars.Expr]]:
+    def _columns(self, shown: Sequence[Field]) -> Iterator[tuple[str, Column]]:
+        further = self._further()
+        there = self.cells.keys() | further.keys()
+        for declared in shown:
+            number = FIELD_NUMBERS[declared.name]
+            if number not in there:
+                continue
+            first = self.first(declared)
+            if first is not None:
+                yield declared.column, first
+            yield from further.get(number, ())
+
+    def _further(self) -> dict[int, list[tuple[str, Column]]]:
         events = self.events()
         if not len(events):
             return {}
@@ -265,19 +282,18 @@ class Assembly:
         starts = np.cumsum(counts) - counts
         ordered = np.empty(len(events), np.int64)
         placing.order_events(events, starts.copy(), ordered)
-        found: dict[int, list[polars.Series | polars.Expr]] = {}
+        found: dict[int, list[tuple[str, Column]]] = {}
         for code in np.flatnonzero(counts).tolist():
             chosen = ordered[starts[code] : starts[code] + counts[code]]
             number, side, nth = code >> 8, code >> 7 & 1, code & 127
             declared = FIELDS[FIELD_NAMES[number]]
             name = declared.quoted_column(nth + 1) if side else declared.own_column(nth + 1)
-            found.setdefault(number, []).append(self._sparse(declared, name, events, chosen))
+            sparse = self._sparse(declared, name, events, chosen)
+            found.setdefault(number, []).append((name, sparse))
         return found
 
-    def _sparse(
-        self, declared: Field, name: str, events: I64, chosen: I64
-    ) -> polars.Series | polars.Expr:
-        if len(chosen) == self.rows and _one_value(events[chosen, 2]):
+    def _sparse(self, declared: Field, name: str, events: I64, chosen: I64) -> Column:
+        if len(chosen) == self.rows and one_value(events[chosen, 2]):
             return only(declared, name, int(events[chosen[0], 2]), self.pool)
         values = np.zeros(self.rows, np.int64)
         bits = np.zeros(-(-self.rows // 8), np.uint8)
@@ -287,14 +303,14 @@ class Assembly:
         else:
             dtype = _TYPES.get(declared.column_type, np.int64)
             cells = Cells(values.astype(dtype, copy=False), bits)
-        return column(declared, name, cells, self.rows, self.pool)
+        return column(declared, cells, self.rows, self.pool)
 
 
 def _code(number: int, side: int, nth: int) -> int:
     return number << 8 | side << OCCURRENCE_BITS | nth
 
 
-def _one_value(values: NDArray[Any]) -> bool:
+def one_value(values: NDArray[Any]) -> bool:
     """Whether all values, of which there is one at least, are the same."""
     return bool(values[0] == values[-1] and (values == values[0]).all())
 

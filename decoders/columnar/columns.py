@@ -94,7 +94,7 @@ def all_null(declared: Field, name: str, rows: int) -> polars.Series:
     return nulls(type(polars_type(declared))).new_from_index(0, rows).alias(name)
 
 
-def column(declared: Field, name: str, cells: Cells, rows: int, pool: Pool) -> polars.Series:
+def column(declared: Field, cells: Cells, rows: int, pool: Pool) -> pyarrow.Array:
     """A column of one occurrence of a field.
 
     Numbers, truth values and validity stay in the arrays of ``cells``. Raises KeyError for a code
@@ -111,15 +111,11 @@ def column(declared: Field, name: str, cells: Cells, rows: int, pool: Pool) -> p
     else:
         buffers = [cells.bits, *_texts(declared, cells.values[:rows], cells.bits, pool)]
         arrow = pyarrow.string_view()
-    return _series(arrow, rows, buffers).alias(name)
+    return _array(arrow, rows, buffers)
 
 
-def _series(arrow: pyarrow.DataType, rows: int, buffers: Sequence[NDArray[Any]]) -> polars.Series:
-    held = [pyarrow.py_buffer(buffer) for buffer in buffers]
-    series = polars.from_arrow(pyarrow.Array.from_buffers(arrow, rows, held))
-    if not isinstance(series, polars.Series):
-        raise TypeError(f"an Arrow array became a {type(series).__name__}")
-    return series
+def _array(arrow: pyarrow.DataType, rows: int, buffers: Sequence[NDArray[Any]]) -> pyarrow.Array:
+    return pyarrow.Array.from_buffers(arrow, rows, [pyarrow.py_buffer(one) for one in buffers])
 
 
 def holds_octets(declared: Field) -> bool:
@@ -190,9 +186,8 @@ def _with_ipv6_told(codes: Codes, bits: Octets, pool: Pool) -> Codes:
         return codes
     spans = (codes[rows] & _OFFSET_MASK) << SPAN_BITS | 16
     every = np.full(-(-len(rows) // 8), 255, np.uint8)
-    addresses = _series(
-        pyarrow.binary_view(), len(rows), [every, *_spans(spans, every, pool, False)]
-    )
+    views: list[NDArray[Any]] = [every, *_spans(spans, every, pool, False)]
+    addresses = polars.Series(_array(pyarrow.binary_view(), len(rows), views))
     known = addresses.unique()
     told = [pool.text(spell_ipv6(address)) for address in known]
     replaced = codes.copy()

@@ -28,8 +28,8 @@ def only(declared: Field, name: str, value: int, pool: Pool) -> polars.Expr:
         return _constant(kind, name, value != 0)
     if kind in (ColumnType.INT32, ColumnType.INT64):
         return _constant(kind, name, value)
-    one = column(declared, name, Cells(np.array([value], np.int64), _ONE), 1, pool)
-    told = one.item()
+    one = column(declared, Cells(np.array([value], np.int64), _ONE), 1, pool)
+    told = one[0].as_py()
     return _constant(kind, name, told) if len(told) <= LONGEST else _made(kind, name, told)
 
 

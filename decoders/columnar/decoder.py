@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from decoders import classify
 from decoders.columnar.annotation import Annotation, Classes, needed, place
-from decoders.columnar.assembly import Assembly
+from decoders.columnar.assembly import Assembly, one_value
 from decoders.columnar.columns import Cells, Pool
 from decoders.columnar.delegation import Delegate
 from decoders.columnar.kernels.sink import (
@@ -43,6 +43,7 @@ _OF_FRAMES = frozenset(
 )
 """Fields that are filled for all rows at once."""
 
+_OF_OCTETS = {prefix + "frame" for prefix in (OCTETS, ITEM, LENGTH)}
 _OF_INTERFACES = {"frame.interface_id", "frame.interface_name", "frame.section_number"}
 
 
@@ -207,7 +208,8 @@ class ColumnarDecoder:
         assembly.fill("frame.number", np.arange(first, first + len(batch)), None)
         assembly.fill("frame.len", batch.wire, None)
         assembly.fill("frame.cap_len", batch.captured, None)
-        _fill_octets(assembly, batch.starts, batch.captured)
+        if not _OF_OCTETS.isdisjoint(self._wanted):
+            _fill_octets(assembly, batch.starts, batch.captured)
         self._fill_times(decoded)
         if not _OF_INTERFACES.isdisjoint(self._wanted):
             _fill_interfaces(assembly, batch.interface, batch.interfaces)
@@ -263,17 +265,25 @@ def _fill_octets(
 
 
 def _fill_interfaces(
-    assembly: Assembly, places: NDArray[np.int32], interfaces: tuple[Interface, ...]
+    assembly: Assembly, places: NDArray[np.int32], interfaces: Sequence[Interface]
 ) -> None:
-    ids = np.array([-1 if known.id is None else known.id for known in interfaces], np.int64)
+    if not len(places):
+        return
+    used = [interfaces[places[0]]] if one_value(places) else interfaces
+    ids = np.array([-1 if known.id is None else known.id for known in used], np.int64)
     sections = np.array(
-        [-1 if known.section is None else known.section for known in interfaces], np.int64
+        [-1 if known.section is None else known.section for known in used], np.int64
     )
-    names = np.array([assembly.pool.text(known.name or "unknown") for known in interfaces])
-    known_id, known_section = ids[places], sections[places]
-    assembly.fill("frame.interface_id", known_id, known_id >= 0)
-    assembly.fill("frame.interface_name", names[places], known_id >= 0)
-    assembly.fill("frame.section_number", known_section, known_section >= 0)
+    names = np.array([assembly.pool.text(known.name or "unknown") for known in used])
+    for name, values, valid in (
+        ("frame.interface_id", ids, ids >= 0),
+        ("frame.interface_name", names, ids >= 0),
+        ("frame.section_number", sections, sections >= 0),
+    ):
+        if len(used) > 1:
+            assembly.fill(name, values[places], valid[places])
+        elif valid[0]:
+            assembly.fill_with(name, int(values[0]))
 
 
 __all__ = ["ColumnarDecoder", "Decoded", "Field"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import polars
 import polars as pl
 import pytest
 from hypothesis import given
@@ -48,9 +49,13 @@ def bitmap(truths: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def made(name: str, values: Sequence[Any], pool: Pool, dtype: Any = np.int64) -> list[Any]:
     """The column of a field's values or codes; where there is none stands poison."""
     numbers = np.array([POISON if value is None else value for value in values], dtype)
-    return column(
-        FIELDS[name], "shown", Cells(numbers, bitmap(values)), len(values), pool
-    ).to_list()
+    cells = Cells(numbers, bitmap(values))
+    return shown(name, cells, len(values), pool).to_list()
+
+
+def shown(name: str, cells: Cells, rows: int, pool: Pool) -> polars.Series:
+    """A column as Polars takes it over."""
+    return polars.Series(name, column(FIELDS[name], cells, rows, pool))
 
 
 def span(start: int, size: int) -> int:
@@ -67,15 +72,14 @@ def test_numbers_stay_where_they_are(pool: Pool) -> None:
     assert made("frame.number", [1, None, 2**63 - 1], pool) == [1, None, 2**63 - 1]
     values = np.arange(9, dtype=np.int64)
     cells = Cells(values, np.full(2, 255, np.uint8))
-    series = column(FIELDS["frame.number"], "shown", cells, 9, pool)
-    assert series.name == "shown"
+    series = shown("frame.number", cells, 9, pool)
     assert np.shares_memory(series.to_numpy(allow_copy=False), values)
 
 
 def test_truth_values_are_bitmaps(pool: Pool) -> None:
     truths = [True, False, None, True, False, None, False, True, True, False]
     cells = Cells(bitmap(truths), np.array([0b11011011, 0b11111111], np.uint8))
-    assert column(FIELDS["tcp.flags.syn"], "shown", cells, 10, pool).to_list() == truths
+    assert shown("tcp.flags.syn", cells, 10, pool).to_list() == truths
 
 
 def test_a_text_has_a_number_filled_in(pool: Pool) -> None:
@@ -141,7 +145,7 @@ def test_a_code_without_a_text_is_told(pool: Pool) -> None:
 def test_a_long_text_that_repeats_is_kept_once(pool: Pool) -> None:
     code = pool.text("eth:ethertype:ip:tcp")
     cells = Cells(np.full(1000, code), np.full(125, 255, np.uint8))
-    series = column(FIELDS["frame.protocols"], "shown", cells, 1000, pool)
+    series = shown("frame.protocols", cells, 1000, pool)
     assert series.to_list() == ["eth:ethertype:ip:tcp"] * 1000
     kept = series.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()[2:]
     assert sum(buffer.size for buffer in kept) < 1000 * len("eth:ethertype:ip:tcp") / 2
