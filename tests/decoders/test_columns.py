@@ -9,7 +9,7 @@ import numpy as np
 import polars
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.columnar.columns import Cells, Pool, all_null, column, flags_text
@@ -279,6 +279,7 @@ CODINGS: dict[str, st.SearchStrategy[Coded]] = {
 
 
 @pytest.mark.parametrize("name", CODINGS)
+@settings(deadline=None)  # The first example may wait for a kernel to be compiled.
 @given(data=st.data())
 def test_a_column_is_what_its_codes_stand_for(name: str, data: st.DataObject) -> None:
     coded = data.draw(st.lists(st.none() | CODINGS[name], max_size=40))
