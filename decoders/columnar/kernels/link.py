@@ -255,7 +255,7 @@ def _length_frame(
     return status
 
 
-@part
+@inlined
 def ethernet(
     sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int, known_fcs: int
 ) -> int:
@@ -284,7 +284,7 @@ NO_TRAILER = -2
 """In place of octets of FCS: nobody looks for what a payload leaves over."""
 
 
-@part
+@inlined
 def ethertype(
     sink: Sink,
     octets: NDArray[np.uint8],

@@ -267,7 +267,7 @@ def arp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int)
     return OK
 
 
-@part
+@inlined
 def ipv4(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """An IPv4 packet."""
     enter(sink, _IP)

@@ -98,7 +98,7 @@ def discovery(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit
     return OK
 
 
-@part
+@inlined
 def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """PPPoE session: its length field says where the PPP packet ends."""
     enter(sink, _PPPOES)

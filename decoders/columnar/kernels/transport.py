@@ -170,7 +170,7 @@ def _own_octets(octets: NDArray[np.uint8], start: int, end: int) -> int:
     return size if end - start >= size else 20
 
 
-@part
+@inlined
 def tcp(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """A TCP header and what it carries."""
     enter(sink, _TCP)
