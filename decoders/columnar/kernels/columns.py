@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.columnar.jit import part
+from decoders.columnar.jit import inlined, part
 from decoders.columnar.kernels.sink import (
     ALL_AT,
     COLUMNS,
@@ -100,7 +100,7 @@ def _meet(sink: Sink, columns: Columns, word: int) -> bool:
     return True
 
 
-@part
+@inlined
 def _same(sink: Sink, number: int, count: int) -> bool:
     """Whether the first ``count`` rows have the value that all before them have."""
     at, only, different = np.uint64(ROWS_AT + number), sink[ONLY_AT + number], np.int64(0)
@@ -138,7 +138,7 @@ def _begin(sink: Sink, columns: Columns, number: int, rows: int) -> bool:
     return True
 
 
-@part
+@inlined
 def _write(sink: Sink, columns: Columns, number: int, first: int) -> None:
     """A field of GROUP rows, of which some have it."""
     word, bit = number >> 6, number & 63

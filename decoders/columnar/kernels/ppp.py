@@ -129,7 +129,7 @@ def session(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: 
     return control_packet(sink, octets, at, end, limit)
 
 
-@part
+@inlined
 def control_packet(sink: Sink, octets: NDArray[np.uint8], start: int, end: int, limit: int) -> int:
     """The PPP protocol field and its packet; IP is left to come next."""
     status = lacks(start, end, limit, 1)
