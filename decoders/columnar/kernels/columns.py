@@ -70,10 +70,11 @@ def write_rows(sink: Sink, columns: Columns, end: int) -> bool:
         if some & ~sink[KNOWN_AT + word] and not _meet(sink, columns, word):
             return False
     for nth in range(sink[COLUMNS]):
-        number = sink[MADE_AT + nth]
+        number = sink[np.uint64(MADE_AT + nth)]
         word, bit = number >> 6, number & 63
-        if not sink[VALUES_AT + number]:
-            if sink[ALL_AT + word] >> bit & 1 and _same(sink, number, count):
+        if not sink[np.uint64(VALUES_AT + number)]:
+            each = sink[np.uint64(ALL_AT + word)]
+            if each >> bit & 1 and _same(sink, number, count):
                 continue
             if not _begin(sink, columns, number, first):
                 return False
@@ -103,7 +104,8 @@ def _meet(sink: Sink, columns: Columns, word: int) -> bool:
 @inlined
 def _same(sink: Sink, number: int, count: int) -> bool:
     """Whether the first ``count`` rows have the value that all before them have."""
-    at, only, different = np.uint64(ROWS_AT + number), sink[ONLY_AT + number], np.int64(0)
+    at, different = np.uint64(ROWS_AT + number), np.int64(0)
+    only = sink[np.uint64(ONLY_AT + number)]
     if count == GROUP:  # What is usual is written out.
         for nth in range(GROUP):
             different |= sink[at + np.uint64(nth * ROW_PLACES)] ^ only

@@ -305,7 +305,7 @@ def look_into(sink: Sink) -> bool:
 @inlined
 def append(sink: Sink, name: int) -> None:
     """``frame.protocols`` goes on with a protocol."""
-    following = sink[TRIE_AT + sink[NODE] * WIDTH + name]
+    following = sink[np.uint64(TRIE_AT + sink[NODE] * WIDTH + name)]
     if following == 0:
         following = _grow(sink, name)
     sink[NODE] = following
