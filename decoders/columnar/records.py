@@ -18,7 +18,7 @@ from decoders.frames import Damage, Frame, Interface
 from decoders.pcap import MAX_CAPLEN, Window
 from decoders.wrapping import BLOCK, Broken, Parts
 
-OCTETS = 4 * BLOCK
+OCTETS = 6 * BLOCK
 """Octets of a capture that make a batch."""
 
 _SMALLEST_DENOMINATOR = 1
