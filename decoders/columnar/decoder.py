@@ -153,10 +153,10 @@ class ColumnarDecoder:
             assembly.fill_protocols()
             self._scatter(decoded, delegated)
             place(assembly, told)
-        self._kernels.give_back_headers(decoded.run)
         self._flag_excess(assembly)
         if self._classes is not None:
             self._classes.annotate(assembly, rows.facts, delegated)
+        self._kernels.give_back_rows(decoded.run)
         self._fill_frames(decoded)
         self.count += len(batch)
         self.malformed += int(np.count_nonzero(rows.marks & MALFORMED_ROW))

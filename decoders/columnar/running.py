@@ -135,19 +135,13 @@ class Kernels:
         self._words = _FIRST_COLUMNS * WHOLES
         """Words that 64 rows took in columns, at most."""
         self._sinks: deque[Sink] = deque()
-        self._rooms: deque[NDArray[np.int64]] = deque()
-        """For headers. Fresh memory costs more than what is done in it."""
+        self._rooms: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque()
+        """For headers and facts. Fresh memory costs more than what is done in it."""
 
     def run(self, batch: Batch) -> Run:
         """Run them over the frames of a batch, with more room whenever they need more."""
         count = len(batch)
-        sink, headers = self._prepared(count)
-        rows = Rows(
-            paths=np.zeros(count, np.int32),
-            marks=np.zeros(count, np.uint8),
-            headers=headers,
-            facts=np.zeros((count if self._facts else 0, FACTS), np.int64),
-        )
+        sink, rows = self._sink(count), self._rows(count)
         room = int(sink[USED]) + int(sink[TRUTHS]) * (self._words + _MORE_COLUMNS * WHOLES)
         columns = _columns(np.empty(room, np.int64))
         frames, row = _frames(batch), 0
@@ -164,27 +158,38 @@ class Kernels:
             self._words = max(self._words, -(-int(sink[USED]) // int(sink[TRUTHS])))
         return Run(sink, rows, columns)
 
-    def give_back_headers(self, run: Run) -> None:
-        """Nothing looks at the headers of a batch any more."""
-        self._rooms.append(run.rows.headers)
+    def give_back_rows(self, run: Run) -> None:
+        """Nothing looks at the headers and facts of a batch any more."""
+        self._rooms.append((run.rows.headers, run.rows.facts))
 
     def give_back(self, run: Run) -> None:
         """Nothing looks at what was found in a batch any more, but for its cells."""
         self._sinks.append(run.sink)
 
-    def _prepared(self, rows: int) -> tuple[Sink, NDArray[np.int64]]:
-        """A sink that nothing is in, and room for headers."""
+    def _rows(self, rows: int) -> Rows:
+        """Room for what is found of rows."""
+        try:
+            headers, facts = self._rooms.popleft()
+        except IndexError:
+            headers, facts = np.empty((0, HEADER_PLACES), np.int64), np.empty((0, FACTS), np.int64)
+        if self._headers and len(headers) < rows:
+            headers = np.empty((rows, HEADER_PLACES), np.int64)
+        if self._facts and len(facts) < rows:
+            facts = np.empty((rows, FACTS), np.int64)
+        return Rows(
+            paths=np.zeros(rows, np.int32),
+            marks=np.zeros(rows, np.uint8),
+            headers=headers,
+            facts=facts[:rows],
+        )
+
+    def _sink(self, rows: int) -> Sink:
+        """A sink that nothing is in."""
         try:
             sink = self._sinks.pop()
         except IndexError:
             sink = np.empty(TRIE_AT + _NODES * WIDTH + _EVENTS * EVENT, np.int64)
             sink[PORTS_AT:TRIE_AT] = _PORTS
-        try:
-            headers = self._rooms.pop()
-        except IndexError:
-            headers = np.empty((0, HEADER_PLACES), np.int64)
-        if self._headers and len(headers) < rows:
-            headers = np.empty((rows, HEADER_PLACES), np.int64)
         events = TRIE_AT + _NODES * WIDTH
         sink[:COUNTS_AT] = 0
         sink[WIDTHS_AT:VALUES_AT] = self._widths
@@ -198,7 +203,7 @@ class Kernels:
         sink[HEADERS_WANTED] = self._headers
         sink[FACTS_WANTED] = self._facts
         sink[OCTETS_WANTED] = self._octets
-        return sink, headers
+        return sink
 
 
 def _frames(batch: Batch) -> Frames:
