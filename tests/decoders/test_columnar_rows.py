@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import polars
@@ -14,6 +15,7 @@ from decoders.columnar.numbers import FIELD_NUMBERS
 from decoders.columnar.records import batches
 from decoders.containers import open_captures
 from decoders.fields import FIELDS
+from decoders.table import decode
 from tests.decoders.frame_bytes import Shot, eth, ip4, ipv4, tcp, udp
 from tests.decoders.test_witness import written
 
@@ -128,3 +130,26 @@ def test_long_constants_are_not_kept(tmp_path: Path) -> None:
     table = decoder.finish(decoder.decode(batch))
     assert table["replicap_octets_data"].to_list() == [payload.decode()] * 9
     assert constants._constant.cache_info().currsize <= 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_runs_of_like_frames_are_decoded_alike(seed: int, tmp_path: Path) -> None:
+    """Runs that begin and end anywhere among groups of eight, of frames that share most fields."""
+    chance = random.Random(seed)
+    kinds = [
+        USUAL,
+        OTHER_TTL,
+        WITHOUT_IP,
+        DATAGRAM,
+        USUAL[:20],
+        ip4(ipv4(6, tcp(1, 2, "SA", 5, 9))),
+    ]
+    frames: list[bytes] = []
+    while len(frames) < 90:
+        frames += [chance.choice(kinds)] * chance.choice((1, 2, 7, 8, 9, 30))
+    path = written(tmp_path / "rows.pcapng", [Shot(data) for data in frames])
+    capture, fields = open_captures([path]), list(FIELDS)
+    theirs = decode(capture, fields, decoder="reference").packets
+    ours = decode(capture, fields, decoder="columnar").packets
+    assert set(ours.columns) == set(theirs.columns)
+    assert [n for n in ours.columns if not ours[n].equals(theirs[n], null_equal=True)] == []
