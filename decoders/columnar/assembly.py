@@ -243,8 +243,7 @@ class Assembly:
             return {}
         if isinstance(first, polars.Expr):
             return {polars.select(first).item(): self.rows}
-        texts = polars.Series(first.to_pylist(), dtype=polars.String).drop_nulls()
-        return dict(texts.value_counts().iter_rows())
+        return dict(polars.Series(first).drop_nulls().value_counts().iter_rows())
 
     def table(self, shown: Sequence[Field]) -> polars.DataFrame:
         """The columns of fields that have a value, each followed by its further occurrences.

@@ -153,3 +153,21 @@ def test_runs_of_like_frames_are_decoded_alike(seed: int, tmp_path: Path) -> Non
     ours = decode(capture, fields, decoder="columnar").packets
     assert set(ours.columns) == set(theirs.columns)
     assert [n for n in ours.columns if not ours[n].equals(theirs[n], null_equal=True)] == []
+
+
+FIN = ip4(ipv4(6, tcp(1, 2, "FA", 6, 9)))
+"""Two expert items: that of the layer, and that it closes the connection."""
+SYN_WITHOUT_SIZE = ip4(ipv4(6, tcp(1, 2, "S", 5, 0, options=b"\1\1\1\0")))
+
+
+def test_second_expert_items_of_layers_and_of_the_analysis_share_columns(tmp_path: Path) -> None:
+    wanted = ["_ws.expert", "_ws.expert.message", "replicap.expert.layer"]
+    frames = [SYN_WITHOUT_SIZE] * 9 + [USUAL, FIN] + [SYN_WITHOUT_SIZE] * 3
+    path = written(tmp_path / "rows.pcapng", [Shot(data) for data in frames])
+    capture = open_captures([path])
+    theirs = decode(capture, wanted, decoder="reference").packets
+    ours = decode(capture, wanted, decoder="columnar").packets
+    assert ours.to_dict(as_series=False) == theirs.to_dict(as_series=False)
+    seconds = ours["_ws_expert_message_2"].to_list()
+    assert seconds[0] == "SYN with options but without a maximum segment size"
+    assert seconds[10] == "this FIN closes the connection"
