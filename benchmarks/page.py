@@ -140,8 +140,9 @@ def _decoding(figures: Figures) -> Iterator[str]:
     yield ""
     yield "![packets a second, by program](benchmarks.svg)"
     yield ""
-    yield "`columnar` and `reference` decode into a table, warm; tshark and tcpdump are whole"
-    yield "processes; dpkt and scapy get what they have names for."
+    yield "`columnar` decodes into a table, warm (median of seven times in one process), `reference`"
+    yield "too, once; tshark (median of three) and the others are whole processes. dpkt and scapy get"
+    yield "what they have names for."
     yield ""
     for what, rates in figures.decoding.items():
         theirs = next((rate for rate in rates if rate.name.startswith("tshark")), None)
@@ -152,7 +153,7 @@ def _decoding(figures: Figures) -> Iterator[str]:
             rows.append((rate.name, f"{rate.packets:,}", f"{rate.each_second:,.0f}", ratio, cost))
         yield f"### {what}"
         yield ""
-        head = ("", "packets", "packets/s", "times tshark", "µs of processor a packet, whole")
+        head = ("", "packets", "packets/s", "times tshark", "µs of processor a packet")
         yield from _table(head, rows)
 
 
