@@ -91,7 +91,7 @@ def _rate(name: str, found: tuple[float, Run] | None, packets: int) -> Rate | No
 def _decode(
     capture: Path, decoder: str, fields: Sequence[str], cores: int | None = None
 ) -> tuple[float, Run]:
-    """Decoding into a table, by this project; seconds and those of processors are medians of warm times."""
+    """Decoding into a table, by this project; both sorts of seconds are medians of warm times."""
     script = [sys.executable, str(HERE / "decode_once.py"), str(capture), decoder, *fields]
     whole = run(script, cores=cores)
     seconds, processor = map(float, whole.out.split())

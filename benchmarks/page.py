@@ -140,8 +140,8 @@ def _decoding(figures: Figures) -> Iterator[str]:
     yield ""
     yield "![packets a second, by program](benchmarks.svg)"
     yield ""
-    yield "`columnar` decodes into a table, warm (median of seven times in one process), `reference`"
-    yield "too, once; tshark (median of three) and the others are whole processes. dpkt and scapy get"
+    yield "`columnar` decodes into a table, warm (median of seven times in one process); `reference`"
+    yield "does once. tshark (median of three) and tcpdump are whole processes; dpkt and scapy get"
     yield "what they have names for."
     yield ""
     for what, rates in figures.decoding.items():
