@@ -140,9 +140,9 @@ def _decoding(figures: Figures) -> Iterator[str]:
     yield ""
     yield "![packets a second, by program](benchmarks.svg)"
     yield ""
-    yield "`columnar` decodes into a table, warm (median of seven times in one process); `reference`"
-    yield "does once. tshark (median of three) and tcpdump are whole processes; dpkt and scapy get"
-    yield "what they have names for."
+    yield "`columnar` decodes into a table, warm (the median of seven times in one process);"
+    yield "`reference` does once. tshark (median of three) and tcpdump are whole processes; dpkt and"
+    yield "scapy get what they have names for."
     yield ""
     for what, rates in figures.decoding.items():
         theirs = next((rate for rate in rates if rate.name.startswith("tshark")), None)

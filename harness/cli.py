@@ -15,6 +15,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
 
+from harness.memory import give_back_large_buffers
 from harness.messages import UsageMistake, drop, say, say_error
 from harness.version import VERSION
 
@@ -83,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status; messages go to standard error."""
     # Rows are many and hold no cycles: with the usual thresholds collecting takes a third of a run.
     gc.set_threshold(GARBAGE_THRESHOLD, 50, 100)
+    give_back_large_buffers()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
