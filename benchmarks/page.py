@@ -107,6 +107,7 @@ def _processor() -> str:
 
 def write_pages(figures: Figures, folder: Path) -> None:
     """Both files."""
+    folder.mkdir(parents=True, exist_ok=True)
     text = "\n".join(_page(figures)) + "\n"
     (folder / "benchmarks.md").write_text(text, "utf-8")
     if figures.decoding:
@@ -141,8 +142,8 @@ def _decoding(figures: Figures) -> Iterator[str]:
     yield "![packets a second, by program](benchmarks.svg)"
     yield ""
     yield "`columnar` decodes into a table, warm (the median of seven times in one process);"
-    yield "`reference` does once. tshark (median of three) and tcpdump are whole processes; dpkt and"
-    yield "scapy get what they have names for."
+    yield "`reference` does once. tshark (median of three) and tcpdump are whole processes; dpkt"
+    yield "and scapy get what they have names for."
     yield ""
     for what, rates in figures.decoding.items():
         theirs = next((rate for rate in rates if rate.name.startswith("tshark")), None)
