@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PART_ROWS = 1 << 20
 """Rows of a part at most, of a second one a quarter; a table that has no more stays in memory."""
 PART_OCTETS = 1 << 28
-"""Octets of a part, about; whichever comes first."""
+"""Octets of a part, about; what all rows of a chunk have in common counts once. Whichever comes
+first."""
 
 
 class Store:

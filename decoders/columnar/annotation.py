@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from decoders.columnar.conversations import Conversations
 from decoders.columnar.kernels import placing
 from decoders.columnar.kernels.sink import (
     HEADER_HANDS_UP,
-    HEADER_PLACES,
     HEADER_QUOTED,
     HEADER_ROW,
     HEADER_TCP,
@@ -118,11 +116,6 @@ class Classes:
 
     def __init__(self) -> None:
         self._classifier = Classifier()
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Class -> packets so far."""
-        return self._classifier.counts
 
     def annotate(self, assembly: Assembly, facts: I64, delegated: Delegated) -> None:
         """Put ``replicap.class`` and ``replicap.scanner``; ``facts`` [row, FACTS] of kernels."""
@@ -277,8 +270,3 @@ def needed(names: Collection[str]) -> int:
     """Bits of the headers without whose conversations the fields cannot be told; 0: of none."""
     of_tcp, of_udp = not _OF_TCP.isdisjoint(names), not _OF_UDP.isdisjoint(names)
     return TCP_HEADERS * of_tcp | UDP_HEADERS * of_udp
-
-
-def no_headers() -> I64:
-    """The headers of a batch that nobody asks for."""
-    return np.empty((0, HEADER_PLACES), np.int64)

@@ -24,7 +24,6 @@ from decoders.columnar.numbers import (
 from decoders.columnar.wordings import DOTTED_QUADS, longest, template, views_of, whole, wordings_of
 from decoders.fields import ITEM, OCTETS, ColumnType, Field
 from decoders.spelling import spell_ipv6
-from decoders.table import polars_type
 
 Codes = NDArray[np.int64]
 Octets = NDArray[np.uint8]
@@ -81,17 +80,6 @@ class Cells(NamedTuple):
 
     values: NDArray[Any]
     bits: Octets
-
-
-@cache
-def nulls(dtype: type[polars.DataType]) -> polars.Series:
-    """One null of a type."""
-    return polars.Series("", [None], dtype=dtype)
-
-
-def all_null(declared: Field, name: str, rows: int) -> polars.Series:
-    """A column without any value."""
-    return nulls(type(polars_type(declared))).new_from_index(0, rows).alias(name)
 
 
 def column(declared: Field, cells: Cells, rows: int, pool: Pool) -> pyarrow.Array:

@@ -15,6 +15,7 @@ import polars
 from numpy.typing import NDArray
 
 from decoders import classify
+from decoders.classify import CLASS
 from decoders.columnar.annotation import Annotation, Classes, needed, place
 from decoders.columnar.assembly import Assembly, one_value
 from decoders.columnar.columns import Cells, Pool
@@ -29,7 +30,7 @@ from decoders.columnar.kernels.sink import (
 from decoders.columnar.numbers import FIELD_NUMBERS
 from decoders.columnar.records import Batch
 from decoders.columnar.running import Kernels, Run
-from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS, Field, stored
+from decoders.fields import EXPERT_LAYER, FIELDS, ITEM, LENGTH, OCTETS, stored
 from decoders.frames import Interface
 from decoders.row import Row, Wanted
 from decoders.table import MOST_OCCURRENCES, polars_type
@@ -100,11 +101,8 @@ class ColumnarDecoder:
         self.malformed = 0
         self.short = 0
         self.undecoded: Counter[str] = Counter()
+        self.classes: Counter[str] = Counter()
         self.delegated = 0
-
-    @property
-    def classes(self) -> Counter[str]:
-        return Counter() if self._classes is None else self._classes.counts
 
     def decode(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Decoded:
         """What the frames of a batch say by themselves; ``keep``: one truth value for each."""
@@ -161,7 +159,9 @@ class ColumnarDecoder:
         self.count += len(batch)
         self.malformed += int(np.count_nonzero(rows.marks & MALFORMED_ROW))
         self.short += int(np.count_nonzero(rows.marks & SHORT_ROW))
-        self._count_undecoded(decoded)
+        self._count(assembly, "replicap.undecoded", self.undecoded)
+        # Counted in the cells, not in what the classifier says: whoever asks is told of a gap.
+        self._count(assembly, CLASS, self.classes)
 
     def table(self, decoded: Decoded) -> polars.DataFrame:
         """The rows of a batch that was followed: the columns that have a value."""
@@ -229,10 +229,9 @@ class ColumnarDecoder:
         if "frame.time_delta" in self._wanted:
             assembly.fill_some("frame.time_delta", np.diff(own, prepend=last), timed)
 
-    def _count_undecoded(self, decoded: Decoded) -> None:
-        reasons = decoded.assembly.counts(FIELDS["replicap.undecoded"])
-        for reason, count in reasons.items():
-            self.undecoded[reason] += count
+    def _count(self, assembly: Assembly, name: str, counts: Counter[str]) -> None:
+        if name in self._wanted:
+            counts.update(assembly.counts(FIELDS[name]))
 
     def empty(self) -> polars.DataFrame:
         """The table of a capture without frames."""
@@ -284,6 +283,3 @@ def _fill_interfaces(
             assembly.fill(name, values[places], valid[places])
         elif valid[0]:
             assembly.fill_with(name, int(values[0]))
-
-
-__all__ = ["ColumnarDecoder", "Decoded", "Field"]

@@ -8,13 +8,16 @@ from pathlib import Path
 import polars
 import pytest
 
+from decoders.classify import CLASS
 from decoders.columnar import constants, running
+from decoders.columnar.annotation import Classes
 from decoders.columnar.columns import Cells
 from decoders.columnar.decoder import ColumnarDecoder
 from decoders.columnar.numbers import FIELD_NUMBERS
 from decoders.columnar.records import batches
 from decoders.containers import open_captures
 from decoders.fields import FIELDS
+from decoders.frames import CaptureError
 from decoders.table import decode
 from tests.decoders.frame_bytes import Shot, eth, ip4, ipv4, tcp, udp
 from tests.decoders.test_witness import written
@@ -171,3 +174,13 @@ def test_second_expert_items_of_layers_and_of_the_analysis_share_columns(tmp_pat
     seconds = ours["_ws_expert_message_2"].to_list()
     assert seconds[0] == "SYN with options but without a maximum segment size"
     assert seconds[10] == "this FIN closes the connection"
+
+
+def test_a_row_without_a_class_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.pcapng", [Shot(USUAL)] * 9)
+    assert decode(open_captures([path]), [CLASS], decoder="columnar").classes == {
+        "tcp-syn-probe": 9
+    }
+    monkeypatch.setattr(Classes, "annotate", lambda *_: None)
+    with pytest.raises(CaptureError, match="0 packets with one class"):
+        decode(open_captures([path]), [CLASS], decoder="columnar")
